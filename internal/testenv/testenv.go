@@ -1,0 +1,54 @@
+// Package testenv gives tests the real services they talk to: Redis, a MongoDB server and a browser.
+//
+// The addresses come from the environment, so the same tests run against the throwaway services that
+// `make services` starts, against the containers of compose.yaml, or against any server you name:
+//
+//	PM_TEST_REDIS     host:port
+//	PM_TEST_MONGO     mongodb:// URI
+//	PM_TEST_CHROMIUM  path of a Chromium
+//
+// A test whose service is missing is skipped with a hint. With CI=true it fails instead: a green run in CI
+// means that nothing was left out.
+package testenv
+
+import (
+	"os"
+	"strconv"
+	"testing"
+)
+
+// Heavy skips the calling test unless PM_HEAVY=1, which `make test-heavy` sets. It is for tests that take minutes.
+func Heavy(tb testing.TB) {
+	tb.Helper()
+	if on, err := strconv.ParseBool(os.Getenv("PM_HEAVY")); err != nil || !on {
+		tb.Skip("takes minutes: run it with `make test-heavy` or PM_HEAVY=1")
+	}
+}
+
+// Redis returns the host:port of a Redis server that appends to disk. All tests share its one keyspace:
+// put a name of your own in front of every key.
+func Redis(tb testing.TB) string {
+	tb.Helper()
+	return require(tb, "PM_TEST_REDIS", "a Redis server (host:port)")
+}
+
+// Chromium returns the path of a browser to drive.
+func Chromium(tb testing.TB) string {
+	tb.Helper()
+	return require(tb, "PM_TEST_CHROMIUM", "the path of a Chromium browser")
+}
+
+// require returns the variable's value, or ends the test.
+func require(tb testing.TB, name, what string) string {
+	tb.Helper()
+	value := os.Getenv(name)
+	if value != "" {
+		return value
+	}
+	const hint = "%s is not set; it names %s. `make services` starts one (root on Debian), compose.yaml does with Docker"
+	if ci, err := strconv.ParseBool(os.Getenv("CI")); err == nil && ci {
+		tb.Fatalf(hint, name, what)
+	}
+	tb.Skipf(hint, name, what)
+	return ""
+}
