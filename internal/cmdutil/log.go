@@ -1,0 +1,47 @@
+package cmdutil
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
+)
+
+// LogConfig is how much is logged, and for whom.
+type LogConfig struct {
+	Level  string
+	Format string
+}
+
+// AddFlags defines --log-level and --log-format.
+func (c *LogConfig) AddFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.Level, "log-level", "info", "debug, info, warn or error")
+	fs.StringVar(&c.Format, "log-format", "json", "json, or console for people")
+}
+
+// Validate names the flag that is wrong.
+func (c *LogConfig) Validate() error {
+	switch c.Level {
+	case "debug", "info", "warn", "error":
+	default:
+		return fmt.Errorf("--log-level must be debug, info, warn or error, not %q", c.Level)
+	}
+	if c.Format != "json" && c.Format != "console" {
+		return fmt.Errorf("--log-format must be json or console, not %q", c.Format)
+	}
+	return nil
+}
+
+// NewLogger returns the process's logger. docs/logs.md lists the field names in use.
+func NewLogger(w io.Writer, service string, c LogConfig) zerolog.Logger {
+	if c.Format == "console" {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly}
+	}
+	level, err := zerolog.ParseLevel(c.Level)
+	if err != nil {
+		level = zerolog.InfoLevel
+	}
+	return zerolog.New(w).Level(level).With().Timestamp().Str("service", service).Logger()
+}

@@ -1,0 +1,90 @@
+// Package cmdutil is what the mains share and nothing else: signals, flags from the environment, the logger, the ops
+// endpoint, and the way a fault is told on stderr.
+package cmdutil
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// Config is the flags of one program.
+type Config interface {
+	AddFlags(*pflag.FlagSet)
+	Validate() error // joins all faults, each naming its flag
+}
+
+// Env is what a program is given to run in.
+type Env struct {
+	Log     zerolog.Logger
+	Metrics *prometheus.Registry
+	Ready   *Readiness
+	Ops     *http.ServeMux // of the ops endpoint, for pages of the program's own
+}
+
+// A Program is a long-running command: its flags, and what it does until its context ends.
+type Program struct {
+	Name      string
+	Short     string
+	Long      string
+	Version   string
+	EnvPrefix string // of the variables that set flags: "POSTMASTER_"
+	OpsAddr   string // default of --ops-addr
+	Config    Config
+	Run       func(context.Context, Env) error
+}
+
+// Command makes the program a command. Its RunE returns once Run has, with the ops endpoint up all the while, so that
+// /readyz can say "draining".
+func (p Program) Command() *cobra.Command {
+	var (
+		ops OpsConfig
+		log LogConfig
+	)
+	cmd := &cobra.Command{
+		Use: p.Name, Short: p.Short, Long: p.Long, Version: p.Version, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := BindEnv(p.EnvPrefix, cmd.Flags()); err != nil {
+				return err
+			}
+			if err := errors.Join(p.Config.Validate(), log.Validate()); err != nil {
+				return err
+			}
+			logger := NewLogger(cmd.ErrOrStderr(), p.Name, log)
+			env := Env{Log: logger, Metrics: NewRegistry(), Ready: &Readiness{}, Ops: http.NewServeMux()}
+			return RunWithOps(cmd.Context(), ops, env, p.Run)
+		},
+	}
+	cmd.SetVersionTemplate(p.Name + " {{.Version}}\n")
+	p.Config.AddFlags(cmd.Flags())
+	ops.AddFlags(cmd.Flags(), p.OpsAddr)
+	log.AddFlags(cmd.Flags())
+	return cmd
+}
+
+// Main runs cmd and returns the exit status. The first SIGINT or SIGTERM cancels the command's context; a second one
+// kills the process, because catching them stops then.
+func Main(cmd *cobra.Command) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	if err := cmd.ExecuteContext(ctx); err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.Name(), oneLine(err))
+		return 1
+	}
+	return 0
+}
+
+// oneLine tells joined errors in one line.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

@@ -1,0 +1,48 @@
+// Package queue is how a process finds its okq: the flags that all of them share, and the client they make.
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// Config is where okq is.
+type Config struct {
+	Addrs    string // comma-separated
+	PoolSize int
+	Password string
+}
+
+// AddFlags defines --okq-addr, --okq-pool-size and --okq-password.
+func (c *Config) AddFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.Addrs, "okq-addr", "127.0.0.1:4777", "okq servers, host:port[,host:port…]; the next is tried when one is away")
+	fs.IntVar(&c.PoolSize, "okq-pool-size", 8, "connections to okq, at most")
+	fs.StringVar(&c.Password, "okq-password", "", "okq's password; better in the environment")
+}
+
+// Validate names the flags that are wrong.
+func (c *Config) Validate() error {
+	var errs []error
+	for _, addr := range c.List() {
+		if _, _, err := net.SplitHostPort(addr); err != nil {
+			errs = append(errs, fmt.Errorf("--okq-addr: %w", err))
+		}
+	}
+	if c.PoolSize < 1 {
+		errs = append(errs, errors.New("--okq-pool-size must be at least 1"))
+	}
+	return errors.Join(errs...)
+}
+
+// List returns the addresses one by one.
+func (c *Config) List() []string {
+	addrs := strings.Split(c.Addrs, ",")
+	for i := range addrs {
+		addrs[i] = strings.TrimSpace(addrs[i])
+	}
+	return addrs
+}

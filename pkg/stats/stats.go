@@ -1,0 +1,134 @@
+// Package stats keeps what became of each mail: the send ledger, which pm-worker writes before and after it calls
+// SendGrid, and what SendGrid's webhook events said since. One mail, one Record.
+//
+// SendGrid cannot be asked whether it has a mail. The ledger is how a worker that takes a job again finds out what
+// the last one did: Begin is written before the POST, Settle after it, and an event of any kind is proof that
+// SendGrid has the mail.
+//
+//	Begin(1) ──▶ attempting ──Settle──▶ accepted | rejected | retrying ──Begin(2)──▶ attempting …
+//	                 │                  unknown
+//	                 └── Fold (any event) ──▶ counts as accepted
+package stats
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/levenlabs/postmaster/pkg/job"
+)
+
+// ErrUnavailable wraps every error that a store returns because its server could not be reached or did not answer:
+// nothing is known to have been read or written, and the call may be made again.
+var ErrUnavailable = errors.New("stats store unavailable")
+
+// State is where a mail stands.
+type State string
+
+// The states of a mail. Retrying and Unknown are open: the job is still in its queue.
+const (
+	Attempting State = "attempting" // a POST to SendGrid is about to be, or was, made
+	Accepted   State = "accepted"   // SendGrid answered 202, or an event came
+	Retrying   State = "retrying"   // the last attempt is known not to have been taken; another follows
+	Unknown    State = "unknown"    // the last attempt may have been taken
+	Rejected   State = "rejected"   // SendGrid refused the mail itself
+	OptedOut   State = "optedOut"   // not sent: the recipient opted out
+	Expired    State = "expired"    // not sent: its sendBefore passed
+	Dead       State = "dead"       // given up on: in the dead letters
+)
+
+// The bits of Record.StateFlags, as postmaster 0.4.0 had them.
+const (
+	FlagDelivered    int64 = 2
+	FlagSpamReported int64 = 4
+	FlagBounced      int64 = 8
+	FlagDropped      int64 = 16
+	FlagOpened       int64 = 32
+)
+
+// A Record is all that is known of one mail.
+type Record struct {
+	ID         job.ID
+	Recipient  string
+	EmailFlags int64
+	StateFlags int64
+	UniqueID   string
+	Env        string
+	Created    time.Time
+	Updated    time.Time
+	Error      string // the reason of the latest bounce or drop, or of a rejection
+
+	State     State // records of 0.4.0, which has no ledger, are Accepted
+	Attempts  int
+	Attempted time.Time            // when the latest attempt began
+	Token     string               // of the latest attempt
+	MessageID string               // SendGrid's X-Message-Id
+	Evidence  map[string]time.Time // when each type of event first happened
+}
+
+// Outcome is the state that the ledger and the events together prove: an event makes any open state Accepted.
+func (r *Record) Outcome() State {
+	switch r.State {
+	case Attempting, Unknown, Retrying, Dead:
+		if len(r.Evidence) > 0 || r.StateFlags != 0 {
+			return Accepted
+		}
+	}
+	return r.State
+}
+
+// A Subject is what a record says of its mail from the first write on.
+type Subject struct {
+	ID         job.ID
+	Recipient  string
+	EmailFlags int64
+	UniqueID   string
+	Env        string
+	Created    time.Time
+}
+
+// An Attempt is the intention to POST a mail.
+type Attempt struct {
+	Subject
+	Number int       // from 1; the ledger must stand at Number-1
+	Token  string    // unique to this attempt of this process, so that Begin can be repeated after an error
+	At     time.Time // now
+}
+
+// A Settlement is what became of an attempt, or of a mail that none was made for (Number 0).
+type Settlement struct {
+	Subject
+	Number    int
+	State     State
+	MessageID string
+	Reason    string
+	At        time.Time
+}
+
+// FoldResult counts what Fold did.
+type FoldResult struct {
+	Folded  int // events that belong to a record, whether or not they changed it
+	Unknown int // events whose mail has no record
+}
+
+// A Store is safe for concurrent use.
+type Store interface {
+	// Lookup returns the records that exist.
+	Lookup(ctx context.Context, ids []job.ID) (map[job.ID]*Record, error)
+
+	// Begin writes attempts into the ledger, each only if its mail stands at the attempt before (no record, for the
+	// first) and has not been accepted, and tells which were written. Of two workers that hold the same job, one
+	// wins. Begin may be called again with the same attempts after an error.
+	Begin(ctx context.Context, attempts []Attempt) (won []bool, err error)
+
+	// Settle writes outcomes. Accepted always stands; anything else only if its attempt is the mail's latest and the
+	// mail is not Accepted. Idempotent.
+	Settle(ctx context.Context, settlements []Settlement) error
+
+	// Fold adds webhook events to their mails' records. Any order, any repetition and any split of the same events
+	// give the same records. Events of mails without a record change nothing.
+	Fold(ctx context.Context, events []job.Event) (FoldResult, error)
+
+	// Last returns the latest mail to recipient with uniqueID that SendGrid accepted, or nil.
+	Last(ctx context.Context, recipient, uniqueID string) (*Record, error)
+}
