@@ -59,12 +59,16 @@ type Record struct {
 	Error      string // the reason of the latest bounce or drop, or of a rejection
 
 	State     State // records of 0.4.0, which has no ledger, are Accepted
-	Attempts  int
+	Attempts  int                  // the number of the latest
+	Free      int                  // how many of them do not count: SendGrid refused the account then, not the mail
 	Attempted time.Time            // when the latest attempt began
 	Token     string               // of the latest attempt
 	MessageID string               // SendGrid's X-Message-Id
 	Evidence  map[string]time.Time // when each type of event first happened
 }
+
+// Spent is how many attempts count against the limit of attempts, and are shown to people.
+func (r *Record) Spent() int { return r.Attempts - r.Free }
 
 // Outcome is the state that the ledger and the events together prove: an event makes any open state Accepted.
 func (r *Record) Outcome() State {
@@ -99,6 +103,7 @@ type Attempt struct {
 type Settlement struct {
 	Subject
 	Number    int
+	Free      int // the record's new Free, so that settling twice is settling once
 	State     State
 	MessageID string
 	Reason    string
