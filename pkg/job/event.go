@@ -3,6 +3,7 @@ package job
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -25,6 +26,14 @@ const (
 	EventAccountStatus    = "account_status_change"
 )
 
+// EventOneClick is postmaster's own: the recipient pressed the unsubscribe button of their mail program, or of
+// pm-hooks' page. Only pm-hooks makes it; one that came in a webhook POST is an unknown event like any other.
+//
+//	{"event": "pm_unsubscribe", "email": "a@example.com", "pmFlags": 4, "timestamp": 1767225600}
+//
+// It opts Email out of the kinds of mail in Flags, and is about no mail in particular.
+const EventOneClick = "pm_unsubscribe"
+
 // The custom arguments that postmaster puts on each mail, and gets back on each of its events.
 const (
 	ArgStatsID    = "pmStatsID" // the mail's ID
@@ -46,54 +55,59 @@ type Event struct {
 	Reason    string // of a bounce, drop or deferral, for people
 	Kind      string // "type": of a bounce, bounce or blocked; of an account_status_change, the new status
 	Machine   bool   // an open that no person made (Apple's Mail Privacy Protection)
-}
-
-// wireEvent takes each field as it comes, since SendGrid is not consistent about their types: a field of the wrong
-// type is a field that is not there, and never costs the event.
-type wireEvent struct {
-	ID         any `json:"sg_event_id"`
-	Type       any `json:"event"`
-	Email      any `json:"email"`
-	Timestamp  any `json:"timestamp"`
-	StatsID    any `json:"pmStatsID"`
-	OldStatsID any `json:"stats_id"`
-	Env        any `json:"pmEnvID"`
-	MessageID  any `json:"sg_message_id"`
-	Reason     any `json:"reason"`
-	Response   any `json:"response"`
-	Kind       any `json:"type"`
-	Machine    any `json:"sg_machine_open"`
+	Flags     int64  // of an EventOneClick: what to opt out of
 }
 
 // DecodeEvent reads one webhook event. It fails only for what is not a JSON object, or one without an event name.
+//
+// SendGrid is not consistent about the types of its fields: one of the wrong type is one that is not there, and never
+// costs the event. A mail's custom arguments stand beside SendGrid's own fields, so names are told apart to the letter
+// case, which a struct with tags would not do: a caller's "Email" is not the recipient.
 func DecodeEvent(raw []byte) (Event, error) {
-	var w wireEvent
+	var w map[string]any
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	if err := dec.Decode(&w); err != nil {
 		return Event{}, fmt.Errorf("decode event: %w", err)
 	}
 	e := Event{
-		ID: text(w.ID), Type: text(w.Type), Email: text(w.Email), At: eventTime(text(w.Timestamp)),
-		StatsID: ID(text(w.StatsID)), Env: text(w.Env), MessageID: text(w.MessageID),
-		Reason: text(w.Reason), Kind: text(w.Kind), Machine: text(w.Machine) == "true",
+		ID: text(w["sg_event_id"]), Type: text(w["event"]), Email: text(w["email"]), At: EventTime(text(w["timestamp"])),
+		StatsID: ID(text(w[ArgStatsID])), Env: text(w[ArgEnvID]), MessageID: text(w["sg_message_id"]),
+		Reason: text(w["reason"]), Kind: text(w["type"]), Machine: text(w["sg_machine_open"]) == "true",
 	}
 	if e.Type == "" {
-		return Event{}, fmt.Errorf("decode event: no event name")
+		return Event{}, errors.New("decode event: no event name")
 	}
 	if e.StatsID == "" {
-		e.StatsID = ID(text(w.OldStatsID))
+		e.StatsID = ID(text(w[ArgOldStatsID]))
 	}
 	if e.Env == "" {
 		e.Env = DefaultEnv
 	}
 	if e.Reason == "" {
-		e.Reason = text(w.Response)
+		e.Reason = text(w["response"])
+	}
+	if e.Type == EventOneClick {
+		e.Flags, _ = strconv.ParseInt(text(w["pmFlags"]), 10, 64)
 	}
 	return e, nil
 }
 
-// Ours tells whether the event is about a mail that postmaster sent.
+// EncodeOneClick returns an EventOneClick.
+func EncodeOneClick(email string, flags int64, at time.Time) ([]byte, error) {
+	b, err := json.Marshal(struct {
+		Event     string `json:"event"`
+		Email     string `json:"email"`
+		Flags     int64  `json:"pmFlags"`
+		Timestamp int64  `json:"timestamp"`
+	}{EventOneClick, email, flags, at.Unix()})
+	if err != nil {
+		return nil, fmt.Errorf("encode unsubscribe: %w", err)
+	}
+	return b, nil
+}
+
+// Ours tells whether the event is about a mail that postmaster sent. An EventOneClick is not.
 func (e Event) Ours() bool { return e.StatsID.Valid() }
 
 // SplitEvents cuts the contents of a stats event, or of a webhook POST, into its elements without copying them. A
@@ -121,8 +135,9 @@ func text(v any) string {
 	return ""
 }
 
-// eventTime reads unix seconds, or the milliseconds that marketing mail has. Zero when it is neither.
-func eventTime(s string) time.Time {
+// EventTime reads an event's timestamp: unix seconds, or the milliseconds that marketing mail has. Zero when it is
+// neither.
+func EventTime(s string) time.Time {
 	n, err := strconv.ParseFloat(s, 64)
 	const tooManySeconds = 1e11 // the year 5138
 	switch {

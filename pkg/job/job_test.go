@@ -115,6 +115,27 @@ func TestAFieldOfTheWrongTypeDoesNotCostTheEvent(t *testing.T) {
 	}
 }
 
+func TestACallersOwnArgumentIsNotTakenForSendGridsField(t *testing.T) {
+	e, err := job.DecodeEvent([]byte(`{"event":"open","Event":"bounce","Email":"b@x","email":"a@x","PMSTATSID":"6920d5c40000000000000002",` +
+		`"pmStatsID":"6920d5c40000000000000001","pmFlags":"7"}`))
+	if err != nil || e.Type != job.EventOpen || e.Email != "a@x" || e.StatsID != "6920d5c40000000000000001" || e.Flags != 0 {
+		t.Errorf("got %+v, %v", e, err)
+	}
+}
+
+func TestAOneClickUnsubscribeIsReadBack(t *testing.T) {
+	at := time.Unix(1767225600, 0)
+	raw, err := job.EncodeOneClick("a@example.com", 1<<40|4, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := job.DecodeEvent(raw)
+	want := job.Event{Type: job.EventOneClick, Email: "a@example.com", Flags: 1<<40 | 4, At: at, Env: job.DefaultEnv}
+	if err != nil || e != want || e.Ours() {
+		t.Errorf("got %+v, %v, want %+v", e, err, want)
+	}
+}
+
 func TestASingleObjectIsABatchOfOne(t *testing.T) {
 	for contents, want := range map[string]int{`{"event":"open"}`: 1, ` [{"event":"open"},3]`: 2, `[]`: 0} {
 		raws, err := job.SplitEvents([]byte(contents))
