@@ -1,0 +1,202 @@
+package sandbox
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/levenlabs/postmaster/internal/sandbox/webhook"
+)
+
+// Sandbox is one fake SendGrid. Make it with New, then Listen, then Run.
+type Sandbox struct {
+	cfg       Config
+	log       zerolog.Logger
+	key       *ecdsa.PrivateKey
+	publicKey string
+	ids       *idSource
+	inbox     *inbox
+	tally     *tally
+	feed      *feed
+	hook      *webhook.Poster
+	bodies    *semaphore.Weighted // see readBody
+	listener  net.Listener        // set by Listen
+}
+
+// New checks cfg and makes a Sandbox that does nothing yet.
+func New(cfg Config, log zerolog.Logger) (*Sandbox, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	setDefaults(&cfg)
+	key, err := signingKey(cfg.PrivateKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	publicKey, err := webhook.PublicKey(key)
+	if err != nil {
+		return nil, err
+	}
+	hook, err := webhook.New(webhook.Config{
+		Key:         key,
+		Concurrency: cfg.Webhook.Concurrency,
+		RetryMin:    cfg.Webhook.RetryMin,
+		RetryMax:    cfg.Webhook.RetryMax,
+		MaxBuffered: cfg.Webhook.MaxBuffered,
+		Copies:      cfg.Webhook.Copies,
+		Shuffle:     cfg.Webhook.Shuffle,
+		Seed:        cfg.Seed,
+	}, log)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sandbox{
+		cfg:       cfg,
+		log:       log,
+		key:       key,
+		publicKey: publicKey,
+		ids:       newIDSource(cfg.Seed),
+		inbox:     newInbox(cfg.Keep, cfg.KeepBytes),
+		tally:     newTally(),
+		feed:      newFeed(),
+		hook:      hook,
+		bodies:    semaphore.NewWeighted(bodiesAtOnce),
+	}
+	return s, s.SetWebhookURL(cfg.WebhookURL)
+}
+
+func setDefaults(cfg *Config) {
+	if cfg.ListenAddr == "" {
+		cfg.ListenAddr = DefaultListenAddr
+	}
+	if cfg.Keep == 0 {
+		cfg.Keep = DefaultKeep
+	}
+	if cfg.KeepBytes == 0 {
+		cfg.KeepBytes = DefaultKeepBytes
+	}
+}
+
+// Listen opens the listening socket, so that Addr and URL are known before
+// Run.
+func (s *Sandbox) Listen() error {
+	l, err := net.Listen("tcp", s.cfg.ListenAddr)
+	if err != nil {
+		return fmt.Errorf("--listen-addr: %w", err)
+	}
+	s.listener = l
+	s.log.Info().Str("addr", l.Addr().String()).Msg("sandbox listening")
+	return nil
+}
+
+// Addr is the listening address; nil before Listen.
+func (s *Sandbox) Addr() net.Addr {
+	if s.listener == nil {
+		return nil
+	}
+	return s.listener.Addr()
+}
+
+// URL is what --sendgrid-url is set to, and where the inbox page is; "" before
+// Listen. An address that means all interfaces is answered as this machine.
+func (s *Sandbox) URL() string {
+	tcp, ok := s.Addr().(*net.TCPAddr)
+	if !ok {
+		return ""
+	}
+	if tcp.IP.IsUnspecified() {
+		return fmt.Sprintf("http://localhost:%d", tcp.Port)
+	}
+	return "http://" + tcp.String()
+}
+
+// PublicKey verifies the events; it is in the form SendGrid's settings page
+// shows, which --webhook-public-key takes.
+func (s *Sandbox) PublicKey() string { return s.publicKey }
+
+// SetWebhookURL changes where events are posted, those waiting included; ""
+// is nowhere.
+func (s *Sandbox) SetWebhookURL(raw string) error {
+	u, err := webhook.ParseURL(raw)
+	if err != nil {
+		return fmt.Errorf("--webhook-url: %w", err)
+	}
+	s.hook.SetURL(u)
+	return nil
+}
+
+// Run serves until ctx ends. It listens first, unless Listen did.
+func (s *Sandbox) Run(ctx context.Context) error {
+	if s.listener == nil {
+		if err := s.Listen(); err != nil {
+			return err
+		}
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	srv := &http.Server{
+		Handler:           s.handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       2 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		// Hanging answers and watchers of the page end with ctx.
+		BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	g.Go(func() error {
+		if err := srv.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if srv.Shutdown(drain) != nil {
+			srv.Close() //nolint:errcheck // what hangs now is cut
+		}
+		return nil
+	})
+	g.Go(func() error { return s.hook.Run(ctx) })
+	return g.Wait()
+}
+
+// Mails are the mails in the inbox, newest first.
+func (s *Sandbox) Mails() []Mail { return s.Find(Filter{}) }
+
+// Find are the mails in the inbox that f selects, newest first.
+func (s *Sandbox) Find(f Filter) []Mail {
+	found, _ := s.inbox.find(f)
+	return found
+}
+
+// Mail is the one with that X-Message-Id.
+func (s *Sandbox) Mail(id string) (Mail, bool) { return s.inbox.get(id) }
+
+// DeleteMails empties the inbox. Counters stay, and events under way too.
+func (s *Sandbox) DeleteMails() {
+	s.inbox.clear()
+	s.feed.changed()
+}
+
+// Accepted is how often a mail with that pmStatsID was accepted: 1 is right,
+// more is a double.
+func (s *Sandbox) Accepted(statsID string) int { return s.tally.times(statsID) }
+
+// AllAccepted is a snapshot of every pmStatsID accepted so far with its count.
+func (s *Sandbox) AllAccepted() iter.Seq2[string, int] { return s.tally.all() }
+
+// Counters is a snapshot.
+func (s *Sandbox) Counters() Counters {
+	c := s.tally.snapshot()
+	c.Webhook = s.hook.Counts()
+	return c
+}
