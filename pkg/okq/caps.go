@@ -1,0 +1,65 @@
+package okq
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/rueidis"
+)
+
+// Caps are what a server can beyond the original okq.
+type Caps struct {
+	Delay bool // DELAY on pushes and on QACK REDO
+	Count bool // COUNT on QRPOP, and deliveries in its answer
+	Touch bool // QTOUCH
+}
+
+// knownCaps were learnt when the client had made connects connections. A later connection may lead to another server.
+type knownCaps struct {
+	connects uint64
+	caps     Caps
+}
+
+// Caps asks the server what it can, once per connection. The original okq can nothing, which is no error.
+func (c *Client) Caps(ctx context.Context) (Caps, error) {
+	if err := c.reach(ctx); err != nil {
+		return Caps{}, fmt.Errorf("ask okq what it can: %w", err)
+	}
+	connects := c.dialer.connects.Load()
+	if known := c.caps.Load(); known != nil && known.connects == connects {
+		return known.caps, nil
+	}
+	msg, err := c.do(ctx, "QCAPS", "")
+	var refused *ServerError
+	if err != nil && !errors.As(err, &refused) {
+		return Caps{}, fmt.Errorf("ask okq what it can: %w", err)
+	}
+	var caps Caps
+	if err == nil {
+		caps = parseCaps(msg)
+	}
+	c.caps.Store(&knownCaps{connects: connects, caps: caps})
+	return caps, nil
+}
+
+func parseCaps(msg rueidis.RedisMessage) Caps {
+	words, err := msg.AsStrSlice()
+	if err != nil {
+		text, _ := msg.ToString()
+		words = strings.Fields(text)
+	}
+	var caps Caps
+	for _, word := range words {
+		switch strings.ToUpper(word) {
+		case "DELAY":
+			caps.Delay = true
+		case "COUNT":
+			caps.Count = true
+		case "QTOUCH":
+			caps.Touch = true
+		}
+	}
+	return caps
+}
