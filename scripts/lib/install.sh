@@ -51,7 +51,7 @@ build_ferretdb() {
   [ ! -x "$ferretdb" ] || return 0
   local tmp
   tmp=$(mktemp -d "$cache/tmp.ferretdb.XXXXXX")
-  GOBIN=$tmp GOFLAGS=-modcacherw go install "github.com/FerretDB/FerretDB/v2/cmd/ferretdb@$ferretdb_version"
+  GOBIN=$tmp go install "github.com/FerretDB/FerretDB/v2/cmd/ferretdb@$ferretdb_version"
   mv "$tmp/ferretdb" "$ferretdb"
   rmdir "$tmp"
 }

@@ -59,6 +59,6 @@ members() {
 finish() {
   local code=$?
   rm -f "$user"
-  (locked down) || code=1
+  locked down
   exit "$code"
 }

@@ -2,6 +2,7 @@
 # Redis appends to its file as a production one would. Sourced by scripts/services.
 
 services=(redis postgres ferretdb)
+in_docdb=("$here/lib/in_docdb" "$docdb_root" "$state/data/postgres")
 
 start_all() {
   start_redis
@@ -36,26 +37,10 @@ start_redis() {
   wait_until redis 30 redis-cli -p "$port" ping
 }
 
-# in_docdb COMMAND…: run as the root's user postgres, in the root. What it needs is mounted in a mount namespace
-# that goes away with the command.
-in_docdb() {
-  local ids
-  ids=$(sed -n 's/^postgres:[^:]*:\([0-9]*:[0-9]*\):.*/\1/p' "$docdb_root/etc/passwd")
-  unshare --mount -- bash -euc '
-    root=$1 data=$2 ids=$3; shift 3
-    mount -t proc proc "$root/proc"
-    mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
-    mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
-    mount --bind "$data" "$root/mnt"
-    chown "$ids" "$root/mnt"; chmod 700 "$root/mnt"
-    exec chroot --userspec="$ids" "$root" "$@"
-  ' in_docdb "$docdb_root" "$state/data/postgres" "$ids" env -i LC_ALL=C.UTF-8 PATH=/usr/lib/postgresql/18/bin:/usr/bin:/bin "$@"
-}
-
 start_postgres() {
   local port dir
   port=$(port postgres) dir=$(data_dir postgres)
-  in_docdb initdb -D /mnt -A trust -U postgres --no-sync >"$logs/initdb.log" 2>&1 || show_log initdb "initdb did not work"
+  "${in_docdb[@]}" initdb -D /mnt -A trust -U postgres --no-sync >"$logs/initdb.log" 2>&1 || show_log initdb "initdb did not work"
   cat >>"$dir/postgresql.conf" <<CONF
 listen_addresses = '127.0.0.1'
 port = $port
@@ -68,14 +53,14 @@ full_page_writes = off
 shared_preload_libraries = 'pg_cron, pg_documentdb_core, pg_documentdb'
 cron.database_name = 'postgres'
 CONF
-  start postgres bash -c "$(declare -f in_docdb); docdb_root=$docdb_root state=$state; in_docdb postgres -D /mnt"
+  start postgres "${in_docdb[@]}" postgres -D /mnt
   wait_until postgres 60 psql_docdb 'SELECT 1'
   psql_docdb 'CREATE EXTENSION IF NOT EXISTS documentdb CASCADE' >"$logs/extension.log" 2>&1 ||
     show_log extension "CREATE EXTENSION documentdb did not work"
 }
 
 psql_docdb() {
-  in_docdb psql -X -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$(cat "$state/postgres.port")" -U postgres -c "$1"
+  "${in_docdb[@]}" psql -X -v ON_ERROR_STOP=1 -h 127.0.0.1 -p "$(cat "$state/postgres.port")" -U postgres -c "$1"
 }
 
 start_ferretdb() {
