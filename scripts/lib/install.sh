@@ -9,13 +9,6 @@ ferretdb=$cache/bin/ferretdb-$ferretdb_version
 docdb_packages=postgresql-18,postgresql-18-documentdb
 docdb_root=$cache/docdb-root-1 # count up when the packages change
 
-# install_all runs the slow parts side by side.
-install_all() {
-  install_packages
-  mkdir -p "$cache/bin"
-  in_parallel ferretdb-build build_ferretdb docdb-root build_docdb_root
-}
-
 # package COMMAND PACKAGE…: note packages as missing when the command is.
 missing=()
 package() {

@@ -1,7 +1,7 @@
 # scripts/services run: a command with the services around it, and nothing left of either afterwards.
 
 run() {
-  if [ -z "${PM_TEST_REDIS:-}" ] || [ -z "${PM_TEST_MONGO:-}" ]; then
+  if ! all_given; then
     mkdir -p "$state/users"
     user=$state/users/$$
     echo "$$ $(birth $$)" >"$user" # before up: a run that ends meanwhile must not stop them

@@ -1,0 +1,42 @@
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 10s
+
+.PHONY: help build test test-fast test-race test-heavy lint fmt fuzz bench services services-down
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## All binaries, into bin/
+	go build -ldflags "-X main.version=$(VERSION)" -o bin/ ./cmd/...
+
+test: ## Everything, with real services that are started and stopped (root on Debian; see CONTRIBUTING.md)
+	@scripts/test
+
+test-fast: ## The tests that need no services, without the race detector
+	go test ./...
+
+test-race: ## All tests but the heavy ones, against services that run already
+	go test -race -shuffle=on -timeout 15m ./...
+
+test-heavy: ## The tests that take minutes (TestHeavy…), against services that run already
+	@packages=$$(grep -rl 'testenv\.Heavy(' --include='*_test.go' . | xargs -r dirname | sort -u); \
+	[ -z "$$packages" ] || PM_HEAVY=1 go test -run '^TestHeavy' -timeout 20m $$packages
+
+lint: ## The linter, at the version that scripts/lint pins
+	@scripts/lint
+
+fmt: ## Format all Go files
+	gofmt -w $$(git ls-files '*.go')
+
+fuzz: ## Each fuzz target for FUZZTIME (10s)
+	@scripts/fuzz $(FUZZTIME)
+
+bench: ## The benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+services: ## Start Redis and a MongoDB server for tests, and leave them running
+	@scripts/services up
+	@scripts/services env
+
+services-down: ## Stop them
+	@scripts/services down
