@@ -58,7 +58,7 @@ type Record struct {
 	Updated    time.Time
 	Error      string // the reason of the latest bounce or drop, or of a rejection
 
-	State     State // records of 0.4.0, which has no ledger, are Accepted
+	State     State                // records of 0.4.0, which has no ledger, are Accepted
 	Attempts  int                  // the number of the latest
 	Free      int                  // how many of them do not count: SendGrid refused the account then, not the mail
 	Attempted time.Time            // when the latest attempt began
