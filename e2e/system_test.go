@@ -1,0 +1,77 @@
+package e2e
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/creachadair/jrpc2"
+	"github.com/creachadair/jrpc2/jhttp"
+
+	"github.com/levenlabs/postmaster/internal/sandbox"
+	"github.com/levenlabs/postmaster/internal/sandbox/sandboxtest"
+)
+
+// A system is the four processes, and the sandbox in SendGrid's place.
+type system struct {
+	t                        *testing.T
+	okqd, api, worker, hooks *process
+	sendgrid                 *sandbox.Sandbox
+	rpc                      *jrpc2.Client
+}
+
+// startSystem starts it with the store that storeFlags name.
+func startSystem(t *testing.T, storeFlags ...string) *system {
+	t.Helper()
+	s := &system{t: t, sendgrid: sandboxtest.RunT(t)}
+	const anywhere = "127.0.0.1:0"
+	s.okqd = start(t, 2, "okqd", "--listen-addr", anywhere, "--ops-addr", anywhere, "--data-dir", filepath.Join(t.TempDir(), "okq"))
+	s.okqd.args[1] = s.okqd.addr // a restart must be found again
+	common := append([]string{"--okq-addr", s.okqd.addr, "--ops-addr", anywhere}, storeFlags...)
+	s.api = start(t, 2, "pm-api", append(common, "--listen-addr", anywhere)...)
+	s.worker = start(t, 1, "pm-worker", append(common, "--sendgrid-key", "SG.e2e", "--sendgrid-url", s.sendgrid.URL(),
+		"--evidence-wait", "10s")...)
+	s.hooks = start(t, 2, "pm-hooks", "--okq-addr", s.okqd.addr, "--ops-addr", anywhere, "--webhook-addr", anywhere,
+		"--webhook-public-key", s.sendgrid.PublicKey(), "--accept-env", "dev")
+	s.sendgrid.SetWebhookURL("http://" + s.hooks.addr + "/")
+	s.rpc = jrpc2.NewClient(jhttp.NewChannel("http://"+s.api.addr+"/", nil), nil)
+	t.Cleanup(func() { s.rpc.Close() })
+	return s
+}
+
+// call makes one JSON-RPC call with a client that is not ours.
+func (s *system) call(method string, params, result any) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+	defer cancel()
+	if err := s.rpc.CallResult(ctx, "Postmaster."+method, params, result); err != nil {
+		s.t.Fatalf("%s: %v", method, err)
+	}
+}
+
+// enqueue queues n mails and returns their ids.
+func (s *system) enqueue(n int) []string {
+	s.t.Helper()
+	ids := make([]string, n)
+	for i := range ids {
+		var result struct{ ID string }
+		s.call("Enqueue", map[string]any{"to": "alex@example.com", "from": "shop@example.org", "subject": "Hello", "text": "It works."}, &result)
+		ids[i] = result.ID
+	}
+	return ids
+}
+
+// sent counts how many of ids SendGrid accepted at least once, and how many more than once.
+func (s *system) sent(ids []string) (once, twice int) {
+	for _, id := range ids {
+		switch n := s.sendgrid.Accepted(id); {
+		case n > 1:
+			twice++
+			fallthrough
+		case n == 1:
+			once++
+		}
+	}
+	return once, twice
+}
