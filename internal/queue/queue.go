@@ -7,7 +7,10 @@ import (
 	"net"
 	"strings"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
+
+	"github.com/levenlabs/postmaster/pkg/okq"
 )
 
 // Config is where okq is.
@@ -45,4 +48,13 @@ func (c *Config) List() []string {
 		addrs[i] = strings.TrimSpace(addrs[i])
 	}
 	return addrs
+}
+
+// Open returns the client. It dials on first use, so an okq that is away now is an okq that may come.
+func (c *Config) Open(log zerolog.Logger) (*okq.Client, error) {
+	client, err := okq.New(okq.Options{Addrs: c.List(), Password: c.Password, PoolSize: c.PoolSize, Log: log})
+	if err != nil {
+		return nil, fmt.Errorf("--okq-addr: %w", err)
+	}
+	return client, nil
 }
