@@ -94,7 +94,7 @@ func TestTheOriginalServerHasNoExtras(t *testing.T) {
 	if _, err := c.Touch(ctx, "q", "1", time.Second); !errors.Is(err, okq.ErrNoTouch) {
 		t.Errorf("touch: %v, want ErrNoTouch", err)
 	}
-	if st, err := c.Status(ctx); err != nil || len(st) != 1 || st[0].Total != 0 {
+	if st, err := c.Status(ctx); err != nil || len(st) > 0 && st[0].Total != 0 {
 		t.Errorf("status %v %v: what could not be delayed must not be pushed", st, err)
 	}
 }
