@@ -1,0 +1,65 @@
+package hooks
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// maxBody is the largest POST that is read: ten times what SendGrid gathers before it sends.
+const maxBody = 8 << 20
+
+// firstRead is what a body gets before anything of it has arrived.
+const firstRead = 64 << 10
+
+// A budget bounds the memory of all bodies together. A body takes its share as it arrives and not by what its header
+// promises, so that those who promise and do not send hold next to nothing.
+type budget struct {
+	sem *semaphore.Weighted
+}
+
+func newBudget(bytes int64) budget { return budget{semaphore.NewWeighted(bytes)} }
+
+// read returns the body and a function that gives its memory back, never nil. It does not wait for memory: SendGrid
+// comes again.
+func (b budget) read(r *http.Request) (body []byte, release func(), _ *refusal) {
+	var held int64
+	release = func() { b.sem.Release(held) }
+	if r.ContentLength > maxBody {
+		return nil, release, refuse(http.StatusRequestEntityTooLarge, reasonTooLarge)
+	}
+	for {
+		if len(body) == cap(body) {
+			size := nextSize(len(body), r.ContentLength)
+			if !b.sem.TryAcquire(size - held) {
+				return nil, release, refuse(http.StatusServiceUnavailable, reasonBusy)
+			}
+			held = size
+			body = append(make([]byte, 0, size), body...)
+		}
+		n, err := r.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case len(body) > maxBody:
+			return nil, release, refuse(http.StatusRequestEntityTooLarge, reasonTooLarge)
+		case err == io.EOF:
+			return body, release, nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, release, refuse(http.StatusRequestTimeout, reasonRead).because(err)
+		case err != nil:
+			return nil, release, refuse(http.StatusBadRequest, reasonRead).because(err)
+		}
+	}
+}
+
+// nextSize is how much room a body gets once it has filled size: one byte more than it may have, to see its end.
+func nextSize(size int, contentLength int64) int64 {
+	next := max(firstRead, 4*int64(size))
+	if contentLength >= 0 {
+		next = min(next, contentLength+1)
+	}
+	return min(next, maxBody+1)
+}

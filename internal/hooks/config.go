@@ -1,0 +1,78 @@
+package hooks
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/spf13/pflag"
+)
+
+// Config is pm-hooks' flags, without those of okq.
+type Config struct {
+	Addr          string
+	Pass          string
+	PublicKeys    []string
+	PublicKeyFile string
+	Window        time.Duration
+	AcceptEnv     []string
+	MaxConns      int
+	MaxHeld       int64
+	TLSCert       string
+	TLSKey        string
+}
+
+// AddFlags defines the flags.
+func (c *Config) AddFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.Addr, "webhook-addr", "127.0.0.1:8993", "address for SendGrid's Event Webhook")
+	fs.StringVar(&c.Pass, "webhook-pass", "", "basic auth password that SendGrid has to give, with any user; better in the environment")
+	fs.StringSliceVar(&c.PublicKeys, "webhook-public-key", nil, "base64 key that SendGrid shows for the signed webhook; repeat it while keys change")
+	fs.StringVar(&c.PublicKeyFile, "webhook-public-key-file", "", "file of such keys, one a line, which is read again when it changes")
+	fs.DurationVar(&c.Window, "webhook-window", 0, "refuse signatures made longer ago than this; 0 takes any, since SendGrid may send an old one for 24h")
+	fs.StringSliceVar(&c.AcceptEnv, "accept-env", []string{"production", "staging"}, "take the events of mails sent from these environments")
+	fs.IntVar(&c.MaxConns, "max-conns", 512, "connections at once; more have to wait")
+	fs.Int64Var(&c.MaxHeld, "max-held-bytes", 64<<20, "bytes of POST bodies held at once; more are answered 503")
+	fs.StringVar(&c.TLSCert, "tls-cert", "", "certificate file (PEM) to serve https with")
+	fs.StringVar(&c.TLSKey, "tls-key", "", "key file (PEM) of --tls-cert")
+}
+
+// Validate joins all faults.
+func (c *Config) Validate() error {
+	var errs []error
+	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
+		errs = append(errs, fmt.Errorf("--webhook-addr: %w", err))
+	}
+	for _, s := range c.PublicKeys {
+		if _, err := parseKey(s); err != nil {
+			errs = append(errs, fmt.Errorf("--webhook-public-key: %w", err))
+		}
+	}
+	if c.PublicKeyFile != "" {
+		if _, err := readKeyFile(c.PublicKeyFile); err != nil {
+			errs = append(errs, fmt.Errorf("--webhook-public-key-file: %w", err))
+		}
+	}
+	if c.Window < 0 {
+		errs = append(errs, errors.New("--webhook-window must not be negative"))
+	}
+	if len(c.AcceptEnv) == 0 || slices.Contains(c.AcceptEnv, "") {
+		errs = append(errs, errors.New("--accept-env needs the names of environments, with none empty"))
+	}
+	if c.MaxConns < 1 {
+		errs = append(errs, errors.New("--max-conns must be at least 1"))
+	}
+	if c.MaxHeld < maxBody {
+		errs = append(errs, fmt.Errorf("--max-held-bytes must be at least %d, the largest POST", maxBody))
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		errs = append(errs, errors.New("--tls-cert and --tls-key go together"))
+	}
+	return errors.Join(errs...)
+}
+
+// open tells whether anyone may post events.
+func (c *Config) open() bool {
+	return c.Pass == "" && len(c.PublicKeys) == 0 && c.PublicKeyFile == ""
+}

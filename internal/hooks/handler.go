@@ -1,0 +1,143 @@
+package hooks
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/levenlabs/postmaster/pkg/okq"
+)
+
+// A Pusher puts events into okq: *okq.Client. It answers nil for an event once that is on disk.
+type Pusher interface {
+	PushAll(ctx context.Context, events []okq.Event, opts ...okq.PushOption) []error
+}
+
+// pushTimeout is how long okq may take. SendGrid does not say how long it waits for an answer; a 503 in time is
+// better than a 200 that nobody reads.
+const pushTimeout = 5 * time.Second
+
+// handler answers the webhook's POSTs, at any path.
+type handler struct {
+	passHash *[sha256.Size]byte // nil: no password
+	keys     *keyring
+	window   time.Duration
+	filter   filter
+	budget   budget
+	pusher   Pusher
+	metrics  *metrics
+	log      zerolog.Logger
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ref := h.receive(r)
+	if ref == nil {
+		h.metrics.answered(http.StatusOK, "")
+		return
+	}
+	h.metrics.answered(ref.status, ref.reason)
+	h.log.Warn().Err(ref.err).Int("status", ref.status).Str("reason", ref.reason).Str("addr", r.RemoteAddr).
+		Int64("bytes", r.ContentLength).Msg("webhook refused")
+	switch ref.status {
+	case http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", http.MethodPost)
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", `Basic realm="postmaster"`)
+	case http.StatusRequestEntityTooLarge:
+		io.CopyN(io.Discard, r.Body, maxBody) // a client that is still sending would not read the answer
+	}
+	http.Error(w, ref.Error(), ref.status)
+}
+
+// receive returns nil once everything of the POST that concerns us is on disk. The order of the checks is part of the
+// contract, and what costs little comes first.
+func (h *handler) receive(r *http.Request) *refusal {
+	if r.Method != http.MethodPost {
+		return refuse(http.StatusMethodNotAllowed, reasonMethod)
+	}
+	if !h.passwordGood(r) {
+		return refuse(http.StatusUnauthorized, reasonPassword)
+	}
+	if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
+		return refuse(http.StatusUnsupportedMediaType, reasonEncoding)
+	}
+	body, release, ref := h.budget.read(r)
+	defer release()
+	if ref != nil {
+		return ref
+	}
+	h.metrics.bodyBytes.Observe(float64(len(body)))
+	if ref := h.signatureGood(r.Header, body); ref != nil {
+		return ref
+	}
+	b, err := readBatch(body, h.filter)
+	if err != nil {
+		return refuse(http.StatusBadRequest, reasonJSON).because(err)
+	}
+	return h.keep(r.Context(), b)
+}
+
+// passwordGood compares hashes, which have one length: the time it takes says nothing about the password.
+func (h *handler) passwordGood(r *http.Request) bool {
+	if h.passHash == nil {
+		return true
+	}
+	_, pass, _ := r.BasicAuth()
+	hash := sha256.Sum256([]byte(pass))
+	return subtle.ConstantTimeCompare(hash[:], h.passHash[:]) == 1
+}
+
+func (h *handler) signatureGood(header http.Header, body []byte) *refusal {
+	if !h.keys.required() {
+		return nil
+	}
+	start := time.Now()
+	ref := verify(h.keys.keys(start), header, body)
+	h.metrics.verifySecs.Observe(time.Since(start).Seconds())
+	if ref != nil {
+		return ref
+	}
+	age := start.Sub(signedAt(header))
+	if h.window > 0 && age > h.window {
+		return refuse(http.StatusForbidden, reasonWindow)
+	}
+	h.metrics.signatureAge.Observe(age.Seconds())
+	return nil
+}
+
+// keep pushes a batch. It goes on when the client has gone: SendGrid would only send the same again.
+func (h *handler) keep(ctx context.Context, b *batch) *refusal {
+	for _, status := range b.statuses {
+		h.log.Error().Str("sg_event", "account_status_change").Str("account_status", status).
+			Msg("sendgrid changed the status of the account")
+	}
+	start := time.Now()
+	if len(b.events) > 0 {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pushTimeout)
+		defer cancel()
+		err := pushError(h.pusher.PushAll(ctx, b.events))
+		h.metrics.pushSecs.Observe(time.Since(start).Seconds())
+		if err != nil {
+			return refuse(http.StatusServiceUnavailable, reasonOkq).because(err)
+		}
+	}
+	h.metrics.counted(b, start)
+	return nil
+}
+
+// pushError tells whether any event is not known to be in okq. One that is there already is in okq.
+func pushError(errs []error) error {
+	for i, err := range errs {
+		if err != nil && !errors.Is(err, okq.ErrDuplicate) {
+			return fmt.Errorf("part %d of %d: %w", i+1, len(errs), err)
+		}
+	}
+	return nil
+}

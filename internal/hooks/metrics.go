@@ -1,0 +1,80 @@
+package hooks
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+type metrics struct {
+	posts        *prometheus.CounterVec // status: of HTTP; reason: "" or one of refusal.go
+	events       *prometheus.CounterVec // type: eventTypes; result: resultNames
+	account      *prometheus.CounterVec // status: accountStatuses
+	bodyBytes    prometheus.Histogram
+	verifySecs   prometheus.Histogram
+	pushSecs     prometheus.Histogram
+	eventAge     prometheus.Histogram
+	signatureAge prometheus.Histogram
+	connections  prometheus.Gauge
+}
+
+// accountStatuses are what SendGrid says of an account; anything newer counts as "other".
+var accountStatuses = map[string]bool{
+	"compliance_suspend": true, "compliance_deactivate": true, "compliance_ban": true, "reactivate": true,
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: name, Help: help, Buckets: buckets})
+	}
+	ages := []float64{1, 5, 15, 60, 5 * 60, 30 * 60, 2 * 3600, 8 * 3600, 24 * 3600}
+	m := &metrics{
+		posts:        counter("pm_hooks_posts_total", "Webhook POSTs answered.", "status", "reason"),
+		events:       counter("pm_hooks_events_total", "Webhook events by what became of them.", "type", "result"),
+		account:      counter("pm_hooks_account_status_changes_total", "Changes SendGrid made to the account.", "status"),
+		bodyBytes:    histogram("pm_hooks_body_bytes", "Size of webhook POSTs.", prometheus.ExponentialBuckets(1<<10, 4, 8)),
+		verifySecs:   histogram("pm_hooks_verify_seconds", "Time to check a signature.", prometheus.ExponentialBuckets(50e-6, 2, 10)),
+		pushSecs:     histogram("pm_hooks_push_seconds", "Time until okq had a POST's events on disk.", prometheus.ExponentialBuckets(0.5e-3, 2, 14)),
+		eventAge:     histogram("pm_hooks_event_age_seconds", "Age of accepted events when they arrived.", ages),
+		signatureAge: histogram("pm_hooks_signature_age_seconds", "Age of good signatures when they arrived.", ages),
+		connections:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "pm_hooks_connections", Help: "Open connections."}),
+	}
+	for _, c := range []prometheus.Collector{
+		m.posts, m.events, m.account, m.bodyBytes, m.verifySecs, m.pushSecs, m.eventAge, m.signatureAge, m.connections,
+	} {
+		if err := reg.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) answered(status int, reason string) {
+	m.posts.WithLabelValues(strconv.Itoa(status), reason).Inc()
+}
+
+// counted adds a batch whose fate is known.
+func (m *metrics) counted(b *batch, now time.Time) {
+	for typ, byResult := range b.counts {
+		for res, n := range byResult {
+			if n > 0 {
+				m.events.WithLabelValues(eventTypes[typ], resultNames[res]).Add(float64(n))
+			}
+		}
+	}
+	for _, at := range b.times {
+		if !at.IsZero() {
+			m.eventAge.Observe(now.Sub(at).Seconds())
+		}
+	}
+	for _, status := range b.statuses {
+		if !accountStatuses[status] {
+			status = "other"
+		}
+		m.account.WithLabelValues(status).Inc()
+	}
+}

@@ -1,0 +1,129 @@
+package hooks
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+)
+
+// How long one request may take. A client that sends slower than this is cut off, and so is one that does not read.
+const (
+	headerTimeout = 5 * time.Second
+	readTimeout   = 30 * time.Second
+	writeTimeout  = readTimeout + pushTimeout + 10*time.Second // counts from the header's end
+	idleTimeout   = 90 * time.Second
+	drainTimeout  = 15 * time.Second
+	maxHeader     = 16 << 10
+)
+
+// Server is the webhook's HTTP server.
+type Server struct {
+	cfg     Config
+	log     zerolog.Logger
+	handler *handler
+	ln      *limitListener
+	tls     *tls.Config // nil: plain HTTP
+}
+
+// New makes a server. It talks to nobody and listens nowhere yet.
+func New(cfg Config, pusher Pusher, log zerolog.Logger, reg prometheus.Registerer) (*Server, error) {
+	log = log.With().Str("component", "webhook").Logger()
+	keys, err := newKeyring(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	m, err := newMetrics(reg)
+	if err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	h := &handler{
+		keys: keys, window: cfg.Window, filter: newFilter(cfg.AcceptEnv), budget: newBudget(cfg.MaxHeld),
+		pusher: pusher, metrics: m, log: log,
+	}
+	if cfg.Pass != "" {
+		hash := sha256.Sum256([]byte(cfg.Pass))
+		h.passHash = &hash
+	}
+	return &Server{cfg: cfg, log: log, handler: h}, nil
+}
+
+// Listen opens the address of --webhook-addr.
+func (s *Server) Listen() error {
+	if s.cfg.TLSCert != "" {
+		cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
+		if err != nil {
+			return fmt.Errorf("--tls-cert: %w", err)
+		}
+		s.tls = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
+	}
+	ln, err := net.Listen("tcp", s.cfg.Addr)
+	if err != nil {
+		return fmt.Errorf("--webhook-addr: %w", err)
+	}
+	s.ln = newLimitListener(ln, s.cfg.MaxConns, s.handler.metrics.connections)
+	s.log.Info().Stringer("addr", ln.Addr()).Msg("listening")
+	if s.cfg.open() {
+		s.log.Warn().Msg("anyone may post events: neither --webhook-pass nor a public key is set")
+	}
+	return nil
+}
+
+// Addr is where the server listens, once Listen has returned.
+func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+
+// Run serves until ctx ends, and then finishes the requests that are under way. It calls Listen if nobody has.
+func (s *Server) Run(ctx context.Context) error {
+	if s.ln == nil {
+		if err := s.Listen(); err != nil {
+			return err
+		}
+	}
+	srv := s.httpServer()
+	served := make(chan error, 1)
+	go func() { served <- s.serve(srv) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	drainCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if err := srv.Shutdown(drainCtx); err != nil {
+		s.log.Warn().Err(err).Msg("cut off requests that would not end")
+		srv.Close()
+	}
+	return <-served
+}
+
+func (s *Server) httpServer() *http.Server {
+	srv := &http.Server{
+		Handler: s.handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog:  log.New(io.Discard, "", 0), // what strangers on the internet do to a TLS handshake
+		Protocols: new(http.Protocols),
+	}
+	srv.Protocols.SetHTTP1(true) // one request at a time per connection, so that --max-conns bounds them all
+	return srv
+}
+
+func (s *Server) serve(srv *http.Server) error {
+	serve := srv.Serve
+	if s.tls != nil {
+		srv.TLSConfig = s.tls
+		serve = func(ln net.Listener) error { return srv.ServeTLS(ln, "", "") }
+	}
+	if err := serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve webhook: %w", err)
+	}
+	return nil
+}
