@@ -134,6 +134,13 @@ func (d *Delivery) expire() {
 	d.loseLocked()
 }
 
+// lapse is for whoever notices that the lease is over before the timer does.
+func (d *Delivery) lapse() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.loseLocked()
+}
+
 // loseLocked ends the context of a delivery whose lease is over. One that is being finished may go on with that.
 func (d *Delivery) loseLocked() {
 	if d.state == finished || d.lost {

@@ -43,7 +43,7 @@ func replyError(text string) error {
 	switch {
 	case strings.HasPrefix(text, "duplicate event"):
 		return ErrDuplicate
-	case strings.HasPrefix(text, "too busy"):
+	case strings.HasPrefix(text, "too busy to process NOBLOCK"):
 		return ErrBusy
 	}
 	for _, prefix := range wrongCommand {

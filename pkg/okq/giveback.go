@@ -60,6 +60,7 @@ func (c *Consumer) redoSome(ctx context.Context, batch []*Delivery, delay []stri
 	var errs []error
 	for _, d := range batch {
 		if !d.held() {
+			d.lapse()
 			errs = append(errs, fmt.Errorf("redo in %q: %w", d.Queue, ErrLeaseLost))
 			continue
 		}
