@@ -11,11 +11,16 @@ import (
 const (
 	saysWrongKey  = "The provided authorization grant is invalid, expired, or revoked"
 	saysNoKey     = "authorization required"
+	saysNoCredits = "Maximum credits exceeded"
+	saysSender    = "The from address does not match a verified Sender Identity. Mail cannot be sent until this error is resolved. Visit https://sendgrid.com/docs/for-developers/sending-email/sender-identity/ to see the Sender Identity requirements"
+	saysBlocked   = "You are temporarily blocked because of repeated bad requests"
+	saysTooMany   = "too many requests"
 	saysNoMethod  = "method not allowed"
 	saysNoRoute   = "not found"
 	saysNoAccept  = "The Accept header is required"
 	saysMediaType = "Content-Type should be application/json."
 	saysBadBody   = "Bad Request"
+	saysTooLarge  = "413 Request Entity Too Large"
 )
 
 // answer writes an error the way SendGrid does.

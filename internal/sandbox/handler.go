@@ -2,12 +2,18 @@ package sandbox
 
 import "net/http"
 
-// handler is the whole site: SendGrid's API and ours.
+// handler is the whole site: SendGrid's API, and ours behind a guard against
+// requests that other sites make a browser send.
 func (s *Sandbox) handler() http.Handler {
+	own := http.NewServeMux()
+	s.addAPI(own)
+	s.addPages(own)
+
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v3/mail/send", s.serveSend)
 	mux.HandleFunc("/v3/", func(w http.ResponseWriter, _ *http.Request) {
 		answerText(w, http.StatusNotFound, saysNoRoute)
 	})
+	mux.Handle("/", secure(http.NewCrossOriginProtection().Handler(own)))
 	return mux
 }

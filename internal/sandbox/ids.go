@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	crand "crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
 	"math/rand/v2"
@@ -9,8 +8,8 @@ import (
 	"sync"
 )
 
-// idSource makes message ids and event ids. With a seed they are the same in
-// every run that makes them in the same order.
+// idSource makes message ids and event ids, the same in every run with the
+// same seed that makes them in the same order.
 type idSource struct {
 	mu     sync.Mutex // protects the fields below
 	random *rand.ChaCha8
@@ -19,10 +18,7 @@ type idSource struct {
 
 func newIDSource(seed uint64) *idSource {
 	var s [32]byte
-	if seed == 0 {
-		crand.Read(s[:]) // never fails
-	}
-	binary.LittleEndian.PutUint64(s[:], binary.LittleEndian.Uint64(s[:])^seed)
+	binary.LittleEndian.PutUint64(s[:], seed)
 	return &idSource{random: rand.NewChaCha8(s)}
 }
 

@@ -5,7 +5,8 @@ import (
 	"crypto/ecdsa"
 	"errors"
 	"fmt"
-	"iter"
+	"html/template"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/levenlabs/postmaster/internal/sandbox/faults"
 	"github.com/levenlabs/postmaster/internal/sandbox/webhook"
 )
 
@@ -26,10 +28,13 @@ type Sandbox struct {
 	ids       *idSource
 	inbox     *inbox
 	tally     *tally
+	refusals  refusals
 	feed      *feed
 	hook      *webhook.Poster
+	faults    *faults.Set
 	bodies    *semaphore.Weighted // see readBody
-	listener  net.Listener        // set by Listen
+	pages     map[string]*template.Template
+	listener  net.Listener // set by Listen
 }
 
 // New checks cfg and makes a Sandbox that does nothing yet.
@@ -59,7 +64,12 @@ func New(cfg Config, log zerolog.Logger) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	pages, err := parsePages()
+	if err != nil {
+		return nil, err
+	}
 	s := &Sandbox{
+		pages:     pages,
 		cfg:       cfg,
 		log:       log,
 		key:       key,
@@ -69,6 +79,7 @@ func New(cfg Config, log zerolog.Logger) (*Sandbox, error) {
 		tally:     newTally(),
 		feed:      newFeed(),
 		hook:      hook,
+		faults:    faults.NewSet(cfg.Seed),
 		bodies:    semaphore.NewWeighted(bodiesAtOnce),
 	}
 	return s, s.SetWebhookURL(cfg.WebhookURL)
@@ -84,6 +95,9 @@ func setDefaults(cfg *Config) {
 	if cfg.KeepBytes == 0 {
 		cfg.KeepBytes = DefaultKeepBytes
 	}
+	if cfg.Seed == 0 {
+		cfg.Seed = rand.Uint64()
+	}
 }
 
 // Listen opens the listening socket, so that Addr and URL are known before
@@ -94,7 +108,7 @@ func (s *Sandbox) Listen() error {
 		return fmt.Errorf("--listen-addr: %w", err)
 	}
 	s.listener = l
-	s.log.Info().Str("addr", l.Addr().String()).Msg("sandbox listening")
+	s.log.Info().Str("addr", l.Addr().String()).Uint64("seed", s.cfg.Seed).Msg("sandbox listening")
 	return nil
 }
 
@@ -145,7 +159,6 @@ func (s *Sandbox) Run(ctx context.Context) error {
 	srv := &http.Server{
 		Handler:           s.handler(),
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       2 * time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		// Hanging answers and watchers of the page end with ctx.
 		BaseContext: func(net.Listener) context.Context { return ctx },
@@ -167,36 +180,4 @@ func (s *Sandbox) Run(ctx context.Context) error {
 	})
 	g.Go(func() error { return s.hook.Run(ctx) })
 	return g.Wait()
-}
-
-// Mails are the mails in the inbox, newest first.
-func (s *Sandbox) Mails() []Mail { return s.Find(Filter{}) }
-
-// Find are the mails in the inbox that f selects, newest first.
-func (s *Sandbox) Find(f Filter) []Mail {
-	found, _ := s.inbox.find(f)
-	return found
-}
-
-// Mail is the one with that X-Message-Id.
-func (s *Sandbox) Mail(id string) (Mail, bool) { return s.inbox.get(id) }
-
-// DeleteMails empties the inbox. Counters stay, and events under way too.
-func (s *Sandbox) DeleteMails() {
-	s.inbox.clear()
-	s.feed.changed()
-}
-
-// Accepted is how often a mail with that pmStatsID was accepted: 1 is right,
-// more is a double.
-func (s *Sandbox) Accepted(statsID string) int { return s.tally.times(statsID) }
-
-// AllAccepted is a snapshot of every pmStatsID accepted so far with its count.
-func (s *Sandbox) AllAccepted() iter.Seq2[string, int] { return s.tally.all() }
-
-// Counters is a snapshot.
-func (s *Sandbox) Counters() Counters {
-	c := s.tally.snapshot()
-	c.Webhook = s.hook.Counts()
-	return c
 }

@@ -7,20 +7,31 @@ import (
 	"strings"
 	"time"
 
+	"github.com/levenlabs/postmaster/internal/sandbox/faults"
 	"github.com/levenlabs/postmaster/internal/sandbox/mailsend"
 )
+
+// bodyTimeout is how long a client may take to send its mail.
+const bodyTimeout = time.Minute
 
 // serveSend is POST /v3/mail/send.
 func (s *Sandbox) serveSend(w http.ResponseWriter, r *http.Request) {
 	s.tally.update(func(c *Counters) { c.Requests++ })
-	body, release, err := s.readBody(r.Context(), r)
-	defer release()
+	if r.Method != http.MethodPost {
+		s.refuse(w, http.StatusMethodNotAllowed, mailsend.General(saysNoMethod))
+		return
+	}
+	now := time.Now()
+	m, body, issues, err := s.readMail(w, r, now)
 	if err != nil {
 		s.refuseBody(w, err)
 		return
 	}
-	now := time.Now()
-	m, issues := mailsend.Parse(body, now)
+	strike := s.strike(r, m)
+	if strike.Fault != faults.None && !strike.Fault.Accepts() {
+		s.misbehave(w, r, strike)
+		return
+	}
 	if status, message := s.checkHeaders(r); status != 0 {
 		s.refuse(w, status, mailsend.General(message))
 		return
@@ -35,8 +46,27 @@ func (s *Sandbox) serveSend(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := s.accept(m, body, now)
+	if strike.Fault.Accepts() {
+		s.misbehave(w, r, strike)
+		return
+	}
 	w.Header().Set("X-Message-Id", id)
 	w.WriteHeader(http.StatusAccepted)
+}
+
+// readMail reads and parses the body. The room that a large one takes is held
+// no longer than that, whatever delays follow.
+func (s *Sandbox) readMail(w http.ResponseWriter, r *http.Request, now time.Time) (*mailsend.Mail, []byte, []mailsend.Issue, error) {
+	deadline := http.NewResponseController(w)
+	deadline.SetReadDeadline(now.Add(bodyTimeout)) //nolint:errcheck // every server connection has one
+	body, release, err := s.readBody(r.Context(), r)
+	defer release()
+	deadline.SetReadDeadline(time.Time{}) //nolint:errcheck // as above
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	m, issues := mailsend.Parse(body, now)
+	return m, body, issues, nil
 }
 
 // accept takes the mail: from here on it counts as sent, whatever becomes of
@@ -54,9 +84,6 @@ func (s *Sandbox) accept(m *mailsend.Mail, body []byte, now time.Time) (id strin
 
 // checkHeaders answers 0 when the request may be looked at.
 func (s *Sandbox) checkHeaders(r *http.Request) (status int, message string) {
-	if r.Method != http.MethodPost {
-		return http.StatusMethodNotAllowed, saysNoMethod
-	}
 	authorization := r.Header.Get("Authorization")
 	if authorization == "" {
 		return http.StatusUnauthorized, saysNoKey
@@ -83,16 +110,22 @@ func (s *Sandbox) goodKey(authorization string) bool {
 }
 
 func (s *Sandbox) refuse(w http.ResponseWriter, status int, issues ...mailsend.Issue) {
-	s.tally.update(func(c *Counters) { c.Refused[status]++ })
-	s.log.Info().Int("status", status).Str("reason", issues[0].Message).Int("issues", len(issues)).Msg("mail refused")
+	s.noteRefusal(status, issues...)
 	answer(w, status, issues...)
+}
+
+func (s *Sandbox) noteRefusal(status int, issues ...mailsend.Issue) {
+	s.tally.update(func(c *Counters) { c.Refused[status]++ })
+	s.refusals.add(status, issues)
+	s.feed.changed()
+	s.log.Info().Int("status", status).Str("reason", issues[0].Message).Int("issues", len(issues)).Msg("mail refused")
 }
 
 func (s *Sandbox) refuseBody(w http.ResponseWriter, err error) {
 	switch {
 	case errors.Is(err, errTooLarge):
-		s.tally.update(func(c *Counters) { c.Refused[http.StatusRequestEntityTooLarge]++ })
-		answerHTML(w, http.StatusRequestEntityTooLarge, "413 Request Entity Too Large")
+		s.noteRefusal(http.StatusRequestEntityTooLarge, mailsend.General(saysTooLarge))
+		answerHTML(w, http.StatusRequestEntityTooLarge, saysTooLarge)
 	case errors.Is(err, errMediaType):
 		s.refuse(w, http.StatusUnsupportedMediaType, mailsend.General("Content-Encoding should be gzip."))
 	default:
