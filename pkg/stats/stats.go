@@ -56,7 +56,7 @@ type Record struct {
 	Env        string
 	Created    time.Time
 	Updated    time.Time
-	Error      string // the reason of the latest bounce or drop, or of a rejection
+	Error      string // the reason of the latest bounce or drop, or else of a rejection
 
 	State     State                // records of 0.4.0, which has no ledger, are Accepted
 	Attempts  int                  // the number of the latest
@@ -64,19 +64,17 @@ type Record struct {
 	Attempted time.Time            // when the latest attempt began
 	Token     string               // of the latest attempt
 	MessageID string               // SendGrid's X-Message-Id
-	Evidence  map[string]time.Time // when each type of event first happened
+	Reason    string               // what the latest settlement said
+	Evidence  map[string]time.Time // when each type of event first happened; opens of machines are "machine_open"
 }
 
 // Spent is how many attempts count against the limit of attempts, and are shown to people.
 func (r *Record) Spent() int { return r.Attempts - r.Free }
 
-// Outcome is the state that the ledger and the events together prove: an event makes any open state Accepted.
+// Outcome is the state that the ledger and the events together prove: SendGrid sends events only of mails it has.
 func (r *Record) Outcome() State {
-	switch r.State {
-	case Attempting, Unknown, Retrying, Dead:
-		if len(r.Evidence) > 0 || r.StateFlags != 0 {
-			return Accepted
-		}
+	if len(r.Evidence) > 0 || r.StateFlags != 0 {
+		return Accepted
 	}
 	return r.State
 }

@@ -1,0 +1,74 @@
+// Package database holds what the stores share about their two databases, MongoDB and SQLite: which errors say that
+// the server is away, and how to write in a transaction. It opens nothing and knows no schema.
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Unavailable tells whether err says that the database could not be reached, did not answer in time or has no room:
+// the same call may well succeed later. A caller who gave up (context.Canceled) says nothing about the database.
+func Unavailable(err error) bool {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return false
+	}
+	var local *sqlite.Error
+	if errors.As(err, &local) {
+		return slices.Contains(sqliteAway, local.Code()&0xff) // the low byte: without its extended code
+	}
+	var netErr net.Error
+	var server mongo.ServerError
+	switch {
+	case mongo.IsTimeout(err), mongo.IsNetworkError(err), errors.Is(err, mongo.ErrClientDisconnected):
+		return true
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.EOF), errors.As(err, &netErr):
+		return true
+	case errors.As(err, &server):
+		return slices.ContainsFunc(mongoAway, server.HasErrorCode) || server.HasErrorLabel("RetryableWriteError")
+	}
+	return errors.As(err, new(topology.ServerSelectionError)) || errors.As(err, new(topology.ConnectionError))
+}
+
+var sqliteAway = []int{
+	sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN,
+	sqlite3.SQLITE_INTERRUPT,
+}
+
+// mongoAway are the codes of servers that cannot serve now.
+// Source: https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
+var mongoAway = []int{
+	1,        // InternalError: what a server says whose own storage is away
+	6, 7, 89, // HostUnreachable, HostNotFound, NetworkTimeout
+	50, 262, 64, // MaxTimeMSExpired, ExceededTimeLimit, WriteConcernTimeout
+	91, 11600, 11602, // ShutdownInProgress, InterruptedAtShutdown, InterruptedDueToReplStateChange
+	189, 10107, 13435, // PrimarySteppedDown, NotWritablePrimary, NotPrimaryNoSecondaryOk
+	13436, 9001, // NotPrimaryOrSecondary, SocketException
+	100, 133, // UnsatisfiableWriteConcern, FailedToSatisfyReadPreference
+}
+
+// InTransaction calls f in a transaction, which is committed if f returns nil and never happened otherwise.
+func InTransaction(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin transaction: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing
+	if err := f(tx); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
