@@ -1,0 +1,43 @@
+// Command pm-api is the JSON-RPC server that takes mails to send, and answers what became of them.
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/levenlabs/postmaster/internal/api"
+	"github.com/levenlabs/postmaster/internal/cmdutil"
+	"github.com/levenlabs/postmaster/internal/queue"
+)
+
+var version string // set with -ldflags "-X main.version=..."
+
+func main() { os.Exit(cmdutil.Main(newCommand())) }
+
+// newCommand is separate from main so that tests can run the whole program.
+func newCommand() *cobra.Command {
+	var (
+		okqCfg queue.Config
+		cfg    api.Config
+	)
+	return cmdutil.Program{
+		Name: "pm-api", Short: "Take emails to send, by JSON-RPC", Version: cmdutil.Version(version),
+		EnvPrefix: "POSTMASTER_", OpsAddr: "127.0.0.1:9992",
+		Config: cmdutil.Union{&cfg, &okqCfg},
+		Run: func(ctx context.Context, env cmdutil.Env) error {
+			client, err := okqCfg.Client(env.Log)
+			if err != nil {
+				return err
+			}
+			defer client.Close()
+			env.Ready.Add("okq", client.Ping)
+			srv, err := api.New(cfg, api.Deps{Queue: client}, env.Log, env.Metrics)
+			if err != nil {
+				return err
+			}
+			return srv.Run(ctx)
+		},
+	}.Command()
+}

@@ -1,0 +1,60 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/pflag"
+)
+
+// Config is how pm-api is reached, and how much it takes.
+type Config struct {
+	ListenAddr string
+	Tokens     []string
+	MaxBody    Size
+	MaxHeld    Size
+	TLSCert    string
+	TLSKey     string
+	AccessLog  bool
+}
+
+// AddFlags defines the flags of pm-api's own.
+func (c *Config) AddFlags(fs *pflag.FlagSet) {
+	c.MaxBody, c.MaxHeld = 32<<20, 256<<20
+	fs.StringVar(&c.ListenAddr, "listen-addr", "127.0.0.1:8992", "address of the JSON-RPC server")
+	fs.StringArrayVar(&c.Tokens, "api-token", nil, "demand 'Authorization: Bearer' with this token, or another of them (repeatable)")
+	fs.Var(&c.MaxBody, "max-body", "largest request, in bytes or as 32MiB")
+	fs.Var(&c.MaxHeld, "max-held-bytes", "what all large requests may have together; those beyond wait, and after 20s are told to try again")
+	fs.StringVar(&c.TLSCert, "tls-cert", "", "file of the certificate to serve TLS with")
+	fs.StringVar(&c.TLSKey, "tls-key", "", "file of its key")
+	fs.BoolVar(&c.AccessLog, "access-log", false, "log every request")
+}
+
+// Validate names the flags that are wrong.
+func (c *Config) Validate() error {
+	var errs []error
+	for _, t := range c.Tokens {
+		if t == "" {
+			errs = append(errs, errors.New("--api-token must not be empty"))
+		}
+	}
+	if c.MaxBody < 1<<10 {
+		errs = append(errs, errors.New("--max-body must be at least 1KiB"))
+	}
+	if c.MaxHeld < c.MaxBody {
+		errs = append(errs, errors.New("--max-held-bytes must be at least --max-body"))
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		errs = append(errs, errors.New("--tls-cert and --tls-key go together"))
+	}
+	for flag, path := range map[string]string{"--tls-cert": c.TLSCert, "--tls-key": c.TLSKey} {
+		if path == "" {
+			continue
+		}
+		if _, err := os.Stat(path); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", flag, err))
+		}
+	}
+	return errors.Join(errs...)
+}

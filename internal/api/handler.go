@@ -1,0 +1,108 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"mime"
+	"net/http"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/rs/zerolog"
+)
+
+// ServeHTTP answers one POST, on any path. It is no http.ServeMux, which would redirect paths like "//" and "/a/../b".
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	s.metrics.inFlight.Inc()
+	defer s.metrics.inFlight.Dec()
+	id := requestID(r.Header)
+	w.Header().Set("X-Request-Id", id)
+	log := s.log.With().Str("request_id", id).Logger()
+	status, size := s.serve(w, r, &log)
+	if s.cfg.AccessLog {
+		log.Info().Str("addr", r.RemoteAddr).Int("status", status).Int("bytes", size).
+			Dur("took_ms", time.Since(began)).Msg("request")
+	}
+}
+
+// serve answers and returns the HTTP status and the size of the request.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, log *zerolog.Logger) (status, size int) {
+	if status := s.refuse(w, r); status != 0 {
+		s.metrics.refused(status)
+		http.Error(w, http.StatusText(status), status)
+		return status, 0
+	}
+	body, release, err := s.bodies.read(w, r)
+	defer release()
+	if err != nil {
+		return s.unread(w, err, log), 0
+	}
+	s.metrics.bodyBytes.Observe(float64(len(body.bytes)))
+	answer := s.answer(r.Context(), body, log)
+	if answer == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return http.StatusNoContent, len(body.bytes)
+	}
+	writeJSON(w, http.StatusOK, answer)
+	return http.StatusOK, len(body.bytes)
+}
+
+// refuse returns the status of a request that is not even read, or 0.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request) int {
+	switch {
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", http.MethodPost)
+		return http.StatusMethodNotAllowed
+	case !s.tokens.allow(r.Header):
+		w.Header().Set("WWW-Authenticate", `Bearer realm="postmaster"`)
+		return http.StatusUnauthorized
+	case !isJSON(r.Header.Get("Content-Type")):
+		w.Header().Set("Accept-Post", "application/json")
+		return http.StatusUnsupportedMediaType
+	}
+	return 0
+}
+
+// isJSON: parameters are allowed, and so is no header at all, which 0.4.0 took.
+func isJSON(contentType string) bool {
+	if contentType == "" || contentType == "application/json" {
+		return true
+	}
+	mediaType, _, err := mime.ParseMediaType(contentType)
+	return err == nil && mediaType == "application/json"
+}
+
+// unread answers a request whose body could not be had.
+func (s *Server) unread(w http.ResponseWriter, err error, log *zerolog.Logger) int {
+	status := http.StatusBadRequest
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		status = http.StatusRequestEntityTooLarge
+	case errors.Is(err, errBusy):
+		status = http.StatusServiceUnavailable
+		w.Header().Set("Retry-After", "1")
+	}
+	s.metrics.refused(status)
+	log.Warn().Err(err).Int("status", status).Msg("request not read")
+	w.Header().Set("Connection", "close") // the rest of the body is not waited for
+	if status == http.StatusServiceUnavailable {
+		writeJSON(w, status, appendError(nil, null, errBusy))
+		return status
+	}
+	http.Error(w, http.StatusText(status), status)
+	return status
+}
+
+func writeJSON(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that has gone does not need it
+}
+
+// validJSON: JSON is UTF-8. encoding/json would put U+FFFD in the place of what is not, and a mail would say something
+// that its sender never wrote.
+func validJSON(body []byte) bool { return utf8.Valid(body) && json.Valid(body) }

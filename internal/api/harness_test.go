@@ -1,0 +1,152 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
+
+	"github.com/levenlabs/postmaster/pkg/okq"
+)
+
+// running is a server that a test talks to over the network.
+type running struct {
+	*Server
+	url string
+}
+
+// defaults is the configuration that the flags start from, on a port of its own.
+func defaults() Config {
+	var cfg Config
+	cfg.AddFlags(pflag.NewFlagSet("", pflag.ContinueOnError))
+	cfg.ListenAddr = "127.0.0.1:0"
+	return cfg
+}
+
+func start(t testing.TB, cfg Config, deps Deps) *running {
+	t.Helper()
+	return startLogging(t, cfg, deps, zerolog.Nop())
+}
+
+func startLogging(t testing.TB, cfg Config, deps Deps, log zerolog.Logger) *running {
+	t.Helper()
+	srv, err := New(cfg, deps, log, prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := srv.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	return &running{srv, "http://" + srv.Addr().String()}
+}
+
+// memory is a queue that keeps its events, for tests of what is not about okq.
+type memory struct {
+	mu     sync.Mutex
+	events []okq.Event
+	err    error // what Push answers
+}
+
+func (m *memory) Push(_ context.Context, e okq.Event, _ ...okq.PushOption) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.err != nil {
+		return m.err
+	}
+	m.events = append(m.events, e)
+	return nil
+}
+
+func (m *memory) len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.events)
+}
+
+// client is the tests' own, so that connections that a test leaves behind end with it.
+func client(t testing.TB) *http.Client {
+	tr := http.DefaultTransport.(*http.Transport).Clone()
+	t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Transport: tr, Timeout: 30 * time.Second}
+}
+
+// post sends a body as JSON and returns the status and the answer's body.
+func (r *running) post(t testing.TB, body string) (int, string) {
+	t.Helper()
+	resp, err := client(t).Post(r.url, "application/json", bytes.NewReader([]byte(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+// response is a Response object of JSON-RPC.
+type response struct {
+	Version string          `json:"jsonrpc"`
+	Result  json.RawMessage `json:"result"`
+	Error   *rpcError       `json:"error"`
+	ID      json.RawMessage `json:"id"`
+}
+
+// do calls a method and returns its result into result, or the error it answered.
+func (r *running) do(t testing.TB, method string, params, result any) *rpcError {
+	t.Helper()
+	body, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "method": method, "params": params, "id": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, answer := r.post(t, string(body))
+	var resp response
+	if err := json.Unmarshal([]byte(answer), &resp); err != nil || status != http.StatusOK {
+		t.Fatalf("%s: status %d, answer %q, %v", method, status, answer, err)
+	}
+	if resp.Error != nil {
+		return resp.Error
+	}
+	if result != nil {
+		if err := json.Unmarshal(resp.Result, result); err != nil {
+			t.Fatalf("%s: result %s: %v", method, resp.Result, err)
+		}
+	}
+	return nil
+}
+
+// mail is the params of a mail that is valid, with some members set otherwise; nil leaves one out.
+func mail(change map[string]any) map[string]any {
+	m := map[string]any{
+		"to": "rcpt@example.com", "from": "sender@example.com", "subject": "Hello", "text": "hi", "flags": 2,
+	}
+	for k, v := range change {
+		if v == nil {
+			delete(m, k)
+			continue
+		}
+		m[k] = v
+	}
+	return m
+}
+
+var errSome = errors.New("some inside: 10.0.0.1 said no")

@@ -1,0 +1,148 @@
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	stdlog "log"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"github.com/levenlabs/postmaster/pkg/idempotency"
+	"github.com/levenlabs/postmaster/pkg/job"
+	"github.com/levenlabs/postmaster/pkg/okq"
+	"github.com/levenlabs/postmaster/pkg/stats"
+)
+
+// How long a client may take, so that slow ones cannot hold on to the server. A large body gets more: see body.go.
+const (
+	headerTimeout = 5 * time.Second
+	readTimeout   = 30 * time.Second
+	writeTimeout  = 5 * time.Minute // from the request's header on: the longest body, waiting for room, the work, the answer
+	idleTimeout   = 2 * time.Minute
+	drainTimeout  = 15 * time.Second
+	maxHeader     = 16 << 10
+)
+
+// A Queue takes mails. *okq.Client is one.
+type Queue interface {
+	Push(ctx context.Context, e okq.Event, opts ...okq.PushOption) error
+}
+
+// Prefs is what the server needs of prefs.Store.
+type Prefs interface {
+	Flags(ctx context.Context, addresses []string) (map[string]int64, error)
+	SetFlags(ctx context.Context, address string, flags int64, at time.Time) error
+	Move(ctx context.Context, oldAddress, newAddress string) error
+}
+
+// Records is what the server needs of stats.Store.
+type Records interface {
+	Lookup(ctx context.Context, ids []job.ID) (map[job.ID]*stats.Record, error)
+	Last(ctx context.Context, recipient, uniqueID string) (*stats.Record, error)
+}
+
+// Deps is what the server works with. Without a store the last three are nil, and their methods answer so.
+type Deps struct {
+	Queue   Queue
+	Prefs   Prefs
+	Records Records
+	Keys    idempotency.Store
+}
+
+// Server is the JSON-RPC server.
+type Server struct {
+	cfg     Config
+	deps    Deps
+	log     zerolog.Logger
+	methods map[string]method
+	tokens  tokens
+	bodies  *bodies
+	metrics *metrics
+	ln      net.Listener
+}
+
+// New returns a server that is not reachable yet.
+func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (*Server, error) {
+	m, err := newMetrics(reg)
+	if err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	s := &Server{
+		cfg: cfg, deps: deps, log: log.With().Str("component", "api").Logger(), tokens: newTokens(cfg.Tokens),
+		bodies: newBodies(int64(cfg.MaxBody), int64(cfg.MaxHeld)), metrics: m,
+	}
+	s.methods = s.table()
+	return s, nil
+}
+
+// Listen opens the address of --listen-addr.
+func (s *Server) Listen() error {
+	var tlsConfig *tls.Config
+	if s.cfg.TLSCert != "" {
+		cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
+		if err != nil {
+			return fmt.Errorf("--tls-cert: %w", err)
+		}
+		tlsConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}
+	}
+	ln, err := net.Listen("tcp", s.cfg.ListenAddr)
+	if err != nil {
+		return fmt.Errorf("--listen-addr: %w", err)
+	}
+	s.log.Info().Stringer("addr", ln.Addr()).Msg("listening")
+	s.ln = ln
+	if tlsConfig != nil {
+		s.ln = tls.NewListener(ln, tlsConfig)
+	}
+	return nil
+}
+
+// Addr is where the server listens, once Listen has returned.
+func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+
+// Run serves until ctx ends, and then finishes the requests that are under way. It calls Listen if nobody has.
+func (s *Server) Run(ctx context.Context) error {
+	if s.ln == nil {
+		if err := s.Listen(); err != nil {
+			return err
+		}
+	}
+	srv := &http.Server{
+		Handler: s, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader, ErrorLog: stdlog.New(serverLog{s.log}, "", 0),
+		Protocols: new(http.Protocols),
+	}
+	srv.Protocols.SetHTTP1(true) // one request at a time on a connection, so that --max-conns bounds them all
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(s.ln) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve --listen-addr: %w", err)
+	case <-ctx.Done():
+	}
+	drainCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if err := srv.Shutdown(drainCtx); err != nil {
+		s.log.Warn().Err(err).Msg("cut off requests that would not end")
+		srv.Close()
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve --listen-addr: %w", err)
+	}
+	return nil
+}
+
+// serverLog takes what net/http has to say, most of it about clients.
+type serverLog struct{ log zerolog.Logger }
+
+func (l serverLog) Write(p []byte) (int, error) {
+	l.log.Debug().Err(errors.New(strings.TrimSpace(string(p)))).Msg("http server")
+	return len(p), nil
+}
