@@ -1,0 +1,118 @@
+package okqd
+
+import (
+	"context"
+	"strings"
+
+	"github.com/levenlabs/postmaster/internal/okqd/engine"
+	"github.com/levenlabs/postmaster/internal/okqd/resp"
+)
+
+// command is one row of the command table: either something for the engine, or something between the server and the
+// client alone.
+type command struct {
+	min      int // arguments at least, the name not counted
+	stranger bool
+
+	parse func(op *engine.Op, args [][]byte) error
+	reply replyFunc
+
+	// do runs when all earlier commands are answered.
+	do func(c *conn, ctx context.Context, args [][]byte)
+}
+
+// commands returns the table. The names are upper case; clients may write them as they like.
+func commands() map[string]command {
+	table := map[string]command{
+		"QLPUSH": {min: 3, parse: parseBackPush, reply: replyOK},
+		"QRPUSH": {min: 3, parse: parseFrontPush, reply: replyOK},
+		"QLPEEK": {min: 1, parse: parseBackPeek, reply: replyEvent},
+		"QRPEEK": {min: 1, parse: parseFrontPeek, reply: replyEvent},
+		"QRPOP":  {min: 1, parse: parsePop, reply: replyPop},
+		"QACK":   {min: 2, parse: parseAck, reply: replyBool},
+		"QTOUCH": {min: 2, parse: parseTouch, reply: replyBool},
+		"QFLUSH": {min: 1, parse: parseFlush, reply: replyOK},
+
+		"QSTATUS": {parse: parseStatus, reply: replyStatus},
+		"QINFO":   {parse: parseStatus, reply: replyInfo},
+		"QCAPS":   {parse: parseNone, reply: replyCaps},
+		"PING":    {parse: parseNone, reply: replyPong},
+
+		"QREGISTER": {do: (*conn).register},
+		"QNOTIFY":   {min: 1, do: (*conn).notify},
+
+		"AUTH":    {min: 1, stranger: true, do: (*conn).auth},
+		"HELLO":   {stranger: true, do: (*conn).hello},
+		"QUIT":    {stranger: true, do: (*conn).quit},
+		"CLIENT":  {min: 1, do: (*conn).client},
+		"CLUSTER": {do: (*conn).cluster},
+		"ECHO":    {min: 1, do: (*conn).echo},
+		"INFO":    {do: (*conn).info},
+		"SELECT":  {min: 1, do: (*conn).selectDB},
+	}
+	table["COMMAND"] = command{do: commandCommand(len(table) + 1)}
+	return table
+}
+
+// dispatch does one command, or puts it into the pipeline.
+func (c *conn) dispatch(ctx context.Context, args [][]byte) {
+	if len(args) == 0 {
+		c.later().fail(errUnknownCommand + quoted(nil))
+		return
+	}
+	name, args := args[0], args[1:]
+	cmd, ok := c.lookup(name)
+	switch {
+	case !c.authed && !cmd.stranger:
+		c.later().fail(errNoAuth)
+	case !ok:
+		c.later().fail(errUnknownCommand + quoted(name))
+	case len(args) < cmd.min:
+		c.later().fail(errMissingArgs)
+	case cmd.do != nil:
+		c.execute(ctx)
+		cmd.do(c, ctx, args)
+	default:
+		op := c.later().add(cmd.reply)
+		if err := cmd.parse(op, args); err != nil {
+			*op = engine.Op{Result: engine.Result{Err: err}}
+		}
+	}
+}
+
+// lookup finds the command without allocating for names of usual length in capitals.
+func (c *conn) lookup(name []byte) (command, bool) {
+	if cmd, ok := c.srv.commands[string(name)]; ok {
+		return cmd, true
+	}
+	const longest = 16
+	if len(name) > longest {
+		return command{}, false
+	}
+	cmd, ok := c.srv.commands[strings.ToUpper(string(name))]
+	return cmd, ok
+}
+
+func replyOK(w *resp.Writer, _ *engine.Op) { w.Simple("OK") }
+
+func replyPong(w *resp.Writer, _ *engine.Op) { w.Simple("PONG") }
+
+func replyBool(w *resp.Writer, op *engine.Op) {
+	if op.OK {
+		w.Int(1)
+		return
+	}
+	w.Int(0)
+}
+
+// caps are the words of QCAPS, for what the original okq does not have.
+var caps = [...]string{"DELAY", "COUNT", "DELIVERIES", "QTOUCH", "QSTATUS"}
+
+func replyCaps(w *resp.Writer, _ *engine.Op) {
+	w.Array(len(caps))
+	for _, word := range caps {
+		w.BulkString(word)
+	}
+}
+
+func parseNone(*engine.Op, [][]byte) error { return nil }

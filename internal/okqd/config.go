@@ -1,0 +1,103 @@
+package okqd
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/levenlabs/postmaster/internal/okqd/local"
+	"github.com/levenlabs/postmaster/internal/okqd/resp"
+)
+
+// Config is okqd's flags.
+type Config struct {
+	ListenAddr string
+	Password   string
+	TLSCert    string
+	TLSKey     string
+
+	MaxBulk      int
+	MaxArgs      int
+	MaxConns     int
+	MaxInflight  int64
+	ReadTimeout  time.Duration
+	WriteTimeout time.Duration
+
+	Local local.Config
+}
+
+// AddFlags defines the flags.
+func (c *Config) AddFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.ListenAddr, "listen-addr", "127.0.0.1:4777", "address to serve the okq protocol on")
+	fs.StringVar(&c.Password, "password", "", "password that clients must give; better in the environment")
+	fs.StringVar(&c.TLSCert, "tls-cert", "", "certificate file (PEM); serves TLS, together with --tls-key")
+	fs.StringVar(&c.TLSKey, "tls-key", "", "key file (PEM) of --tls-cert")
+	fs.IntVar(&c.MaxBulk, "max-bulk", 64<<20, "bytes in one argument, so in one event, at most")
+	fs.IntVar(&c.MaxArgs, "max-args", 16<<10, "arguments in one command, at most")
+	fs.IntVar(&c.MaxConns, "max-conns", 10000, "connections, at most")
+	fs.Int64Var(&c.MaxInflight, "max-inflight", 512<<20, "bytes of memory, at most, for large commands that are being received")
+	fs.DurationVar(&c.ReadTimeout, "read-timeout", time.Minute, "time a command may take to arrive once it has begun")
+	fs.DurationVar(&c.WriteTimeout, "write-timeout", 30*time.Second, "time a client may take to accept a reply")
+	c.Local.AddFlags(fs)
+}
+
+// smallest are the least limits that leave the protocol usable.
+const (
+	smallestBulk = 1 << 10
+	smallestArgs = 16
+)
+
+// Validate names the flags that are wrong.
+func (c *Config) Validate() error {
+	var errs []error
+	if _, _, err := net.SplitHostPort(c.ListenAddr); err != nil {
+		errs = append(errs, fmt.Errorf("--listen-addr: %w", err))
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		errs = append(errs, errors.New("--tls-cert and --tls-key go together"))
+	}
+	if c.MaxBulk < smallestBulk || c.MaxBulk > 1<<30 {
+		errs = append(errs, fmt.Errorf("--max-bulk must be %d to %d", smallestBulk, 1<<30))
+	}
+	if c.MaxArgs < smallestArgs {
+		errs = append(errs, fmt.Errorf("--max-args must be at least %d", smallestArgs))
+	}
+	if c.MaxConns < 1 {
+		errs = append(errs, errors.New("--max-conns must be at least 1"))
+	}
+	if c.MaxInflight < int64(c.limits().MaxBytes) {
+		errs = append(errs, errors.New("--max-inflight must be at least 1 MiB more than --max-bulk"))
+	}
+	if c.ReadTimeout <= 0 {
+		errs = append(errs, errors.New("--read-timeout must be positive"))
+	}
+	if c.WriteTimeout <= 0 {
+		errs = append(errs, errors.New("--write-timeout must be positive"))
+	}
+	return errors.Join(append(errs, c.Local.Validate())...)
+}
+
+func (c *Config) limits() resp.Limits {
+	return resp.Limits{MaxBulk: c.MaxBulk, MaxArgs: c.MaxArgs, MaxBytes: c.MaxBulk + 1<<20}
+}
+
+// strangerLimits are for those who have not given the password yet.
+func strangerLimits() resp.Limits {
+	return resp.Limits{MaxBulk: 8 << 10, MaxArgs: smallestArgs, MaxBytes: 32 << 10}
+}
+
+// tlsConfig is nil for plain TCP.
+func (c *Config) tlsConfig() (*tls.Config, error) {
+	if c.TLSCert == "" {
+		return nil, nil
+	}
+	cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
+}

@@ -1,0 +1,8 @@
+package conformance
+
+func cases() []testCase {
+	return []testCase{
+		{"AnswersAsTheOriginal", original},
+		{"GarbageEndsTheConnection", wire},
+	}
+}

@@ -1,0 +1,195 @@
+package okqd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/levenlabs/postmaster/internal/okqd/engine"
+	"github.com/levenlabs/postmaster/internal/okqd/resp"
+)
+
+// conn is one client. All but interrupt and kill belong to its own goroutine.
+type conn struct {
+	srv *Server
+	nc  net.Conn
+	id  int64
+	log zerolog.Logger
+	r   *resp.Reader
+	w   *resp.Writer
+
+	authed   bool
+	closing  bool // after the replies so far
+	name     string
+	consumer engine.Consumer // nil until QREGISTER
+	pipeline *pipeline       // nil while idle
+	reserved int64           // of srv.inflight
+	timed    bool            // a read deadline is set
+}
+
+const (
+	// maxPipeline is how many commands are taken together, at most.
+	maxPipeline = 1024
+	// freeSize is how large a command may grow without asking for room in srv.inflight.
+	freeSize = 64 << 10
+	// reserveTimeout is how long a large command waits for that room.
+	reserveTimeout   = 5 * time.Second
+	handshakeTimeout = 10 * time.Second
+)
+
+func newConn(s *Server, nc net.Conn) *conn {
+	id := s.lastID.Add(1)
+	limits := s.cfg.limits()
+	authed := s.cfg.Password == ""
+	if !authed {
+		limits = strangerLimits()
+	}
+	return &conn{
+		srv: s, nc: nc, id: id, authed: authed,
+		log: s.log.With().Int64("conn", id).Stringer("addr", nc.RemoteAddr()).Logger(),
+		r:   resp.NewReader(nc, limits), w: resp.NewWriter(nc),
+	}
+}
+
+// serve answers commands until the client leaves, misbehaves, or the server ends.
+func (c *conn) serve(ctx context.Context) {
+	defer c.close()
+	if err := c.handshake(ctx); err != nil {
+		c.log.Debug().Err(err).Msg("TLS handshake")
+		return
+	}
+	for !c.closing {
+		more := c.takeAll(ctx)
+		c.execute(ctx)
+		if err := c.flush(); err != nil || c.closing {
+			return
+		}
+		if more {
+			continue
+		}
+		c.unreserve()
+		if err := c.fill(ctx); err != nil {
+			if errors.Is(err, errInflight) {
+				c.w.Error(errNoMemory)
+				c.flush() //nolint:errcheck // the connection ends either way
+			}
+			return
+		}
+	}
+}
+
+func (c *conn) handshake(ctx context.Context) error {
+	tc, ok := c.nc.(*tls.Conn)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
+	defer cancel()
+	return tc.HandshakeContext(ctx)
+}
+
+// takeAll dispatches the commands that have arrived. more: it stopped before the last.
+func (c *conn) takeAll(ctx context.Context) (more bool) {
+	for range maxPipeline {
+		args, err := c.r.Next()
+		switch {
+		case errors.Is(err, resp.ErrNotBulk):
+			c.later().fail(errInvalidCommand)
+		case err != nil:
+			c.log.Debug().Err(err).Msg("protocol error")
+			c.later().fail("ERR " + err.Error())
+			c.closing = true
+			return false
+		case args == nil:
+			return false
+		default:
+			c.dispatch(ctx, args)
+		}
+		if c.closing {
+			return false
+		}
+	}
+	return true
+}
+
+// fill waits for more to read. A client may be idle for ever, but not in the middle of a command.
+func (c *conn) fill(ctx context.Context) error {
+	if begun := c.r.Buffered() > 0; begun || c.timed {
+		var deadline time.Time
+		if begun {
+			deadline = time.Now().Add(c.srv.cfg.ReadTimeout)
+		}
+		if err := c.nc.SetReadDeadline(deadline); err != nil {
+			return err
+		}
+		c.timed = begun
+	}
+	if c.srv.draining.Load() { // IMPORTANT: after the deadline was set, see interrupt
+		return context.Canceled
+	}
+	if err := c.reserve(ctx); err != nil {
+		return err
+	}
+	return c.r.Fill()
+}
+
+var errInflight = errors.New("no room for a large command")
+
+// reserve gets room in srv.inflight for the command begun.
+func (c *conn) reserve(ctx context.Context) error {
+	more := int64(c.r.Needs()) - c.reserved
+	if more <= freeSize {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, reserveTimeout)
+	defer cancel()
+	if c.srv.inflight.Acquire(ctx, more) != nil {
+		return errInflight
+	}
+	c.reserved += more
+	return nil
+}
+
+func (c *conn) unreserve() {
+	if c.reserved > 0 && c.r.Buffered() == 0 {
+		c.srv.inflight.Release(c.reserved)
+		c.reserved = 0
+	}
+}
+
+func (c *conn) flush() error {
+	if c.w.Size() == 0 {
+		return nil
+	}
+	if err := c.nc.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout)); err != nil {
+		return err
+	}
+	return c.w.Flush()
+}
+
+func (c *conn) close() {
+	if c.consumer != nil {
+		c.consumer.Close()
+	}
+	if c.reserved > 0 {
+		c.srv.inflight.Release(c.reserved)
+	}
+	c.nc.Close()
+	c.r.Release()
+}
+
+// refuse tells the client that there are too many.
+func (c *conn) refuse() {
+	c.w.Error(errTooManyClients)
+	c.flush() //nolint:errcheck // it is closed either way
+	c.nc.Close()
+}
+
+// interrupt ends a wait for the client's next command. draining is set already, so no other wait begins.
+func (c *conn) interrupt() { c.nc.SetReadDeadline(time.Unix(1, 0)) } //nolint:errcheck // then it is closed already
+
+func (c *conn) kill() { c.nc.Close() }

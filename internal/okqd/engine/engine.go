@@ -1,0 +1,108 @@
+// Package engine says what okqd asks of the thing that keeps its queues. The server turns commands into ops, an
+// engine carries them out; internal/okqd/local is one, on this machine's disk.
+//
+// Of every event an engine holds, exactly one is true at any time: it is ready, delayed, or leased. An event that is
+// none of these is gone.
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Engine keeps queues of events.
+type Engine interface {
+	// Run serves until ctx ends, then releases everything. It returns early, with an error, when the engine can no
+	// longer keep its promises; the process must end then.
+	Run(ctx context.Context) error
+
+	// Exec carries out ops in order, as if nothing else happened between them, and puts the outcome into each.
+	// When it returns, whatever the results tell is durable, and stays so after kill -9.
+	// It returns how many it did: at least one, and fewer than all when the contents that it gives back
+	// reach budget bytes.
+	Exec(ctx context.Context, ops []Op, budget int) int
+
+	// NewConsumer returns a consumer that is registered for no queue yet.
+	NewConsumer() Consumer
+
+	// Ready says why the engine cannot serve now, if so.
+	Ready(ctx context.Context) error
+}
+
+// Consumer is one connection's interest in queues. It is used by one goroutine at a time.
+type Consumer interface {
+	// Register replaces the queues that this consumer is counted for.
+	Register(ctx context.Context, queues []string) error
+
+	// Notify returns a registered queue that has a ready event, waiting for one if need be until ctx ends;
+	// then it returns "". A push between the look and the wait wakes it.
+	Notify(ctx context.Context) (queue string, err error)
+
+	// Close takes the consumer off all queues.
+	Close()
+}
+
+// Kind is what an Op does.
+type Kind uint8
+
+// The kinds of Op, with the fields that matter to each. Flags left out count as false.
+const (
+	None   Kind = iota // nothing; Result is set already
+	Push               // Queue ID Contents Front NoBlock Delay
+	Peek               // Queue Front
+	Pop                // Queue Lease Count
+	Ack                // Queue ID, or with Redo: Queue ID Delay
+	Touch              // Queue ID Lease
+	Flush              // Queue
+	Status             // Queues
+)
+
+// Op is one thing to do, and then its outcome. The byte slices are the caller's: an engine copies what it keeps.
+type Op struct {
+	Kind     Kind
+	Front    bool // Push: as the next to pop; Peek: the next to pop
+	NoBlock  bool // Push: rather ErrBusy than wait for room
+	Redo     bool // Ack: not gone, but to the front of the queue
+	Queue    []byte
+	ID       []byte
+	Contents []byte
+	Delay    time.Duration // Push, Redo: not ready before it has passed
+	Lease    time.Duration // Pop: 0 means that no ack is needed, the event is gone
+	Count    int           // Pop: at most so many, 0 for one
+	Queues   [][]byte      // Status: nil means all
+	Result
+}
+
+// Result is the outcome of an Op.
+type Result struct {
+	Err    error
+	OK     bool    // Ack, Touch: there was such an event
+	Events []Event // Peek, Pop
+	Rows   []Row   // Status
+}
+
+// Event is an event as a consumer sees it. The bytes belong to the receiver.
+type Event struct {
+	ID         []byte
+	Contents   []byte
+	Deliveries int // this one included, so 1 for the first
+}
+
+// Row is the state of one queue.
+type Row struct {
+	Queue                  string
+	Ready, Leased, Delayed int
+	Consumers              int
+	OldestReady            time.Duration // how long the longest waiting ready event has been ready
+}
+
+// Total is the number of events that are not gone.
+func (r Row) Total() int { return r.Ready + r.Leased + r.Delayed }
+
+// What an Op's Err may be, besides an internal error whose text is for the log.
+var (
+	ErrDuplicate = errors.New("an event with this id is in the queue")
+	ErrBusy      = errors.New("too busy")
+	ErrDiskFull  = errors.New("disk full")
+)

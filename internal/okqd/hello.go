@@ -1,0 +1,164 @@
+package okqd
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// redisVersion is the Redis whose manners the server has, for clients that choose theirs by it.
+const redisVersion = "7.0.0"
+
+// auth is AUTH [user] password. Any user will do.
+func (c *conn) auth(_ context.Context, args [][]byte) {
+	if c.srv.cfg.Password == "" {
+		c.w.Error(errNoPassword)
+		return
+	}
+	if !c.login(args[len(args)-1]) {
+		c.w.Error(errWrongPass)
+		return
+	}
+	c.w.Simple("OK")
+}
+
+func (c *conn) login(password []byte) bool {
+	got, want := sha256.Sum256(password), sha256.Sum256([]byte(c.srv.cfg.Password))
+	if subtle.ConstantTimeCompare(got[:], want[:]) == 0 {
+		c.log.Warn().Msg("wrong password")
+		return false
+	}
+	c.authed = true
+	c.r.SetLimits(c.srv.cfg.limits())
+	return true
+}
+
+// hello is HELLO [2|3 [AUTH user password] [SETNAME name]].
+func (c *conn) hello(_ context.Context, args [][]byte) {
+	v3 := c.w.RESP3()
+	if len(args) > 0 {
+		version := string(args[0])
+		if version != "2" && version != "3" {
+			c.w.Error(errProtocolVersion)
+			return
+		}
+		v3 = version == "3"
+		args = args[1:]
+	}
+	for len(args) > 0 {
+		switch {
+		case is(args[0], "AUTH") && len(args) > 2:
+			if c.srv.cfg.Password != "" && !c.login(args[2]) {
+				c.w.Error(errWrongPass)
+				return
+			}
+			args = args[3:]
+		case is(args[0], "SETNAME") && len(args) > 1:
+			c.setName(args[1])
+			args = args[2:]
+		default:
+			c.w.Error(errSyntax)
+			return
+		}
+	}
+	if !c.authed {
+		c.w.Error(errNoAuthHello)
+		return
+	}
+	c.w.SetRESP3(v3)
+	c.describe()
+}
+
+// describe writes what Redis answers to HELLO.
+func (c *conn) describe() {
+	proto := 2
+	if c.w.RESP3() {
+		proto = 3
+	}
+	c.w.Map(7)
+	c.w.BulkString("server")
+	c.w.BulkString("okqd")
+	c.w.BulkString("version")
+	c.w.BulkString(redisVersion)
+	c.w.BulkString("proto")
+	c.w.Int(proto)
+	c.w.BulkString("id")
+	c.w.Int(int(c.id))
+	c.w.BulkString("mode")
+	c.w.BulkString("standalone")
+	c.w.BulkString("role")
+	c.w.BulkString("master")
+	c.w.BulkString("modules")
+	c.w.Array(0)
+}
+
+func (c *conn) quit(context.Context, [][]byte) {
+	c.w.Simple("OK")
+	c.closing = true
+}
+
+// client is what libraries say of themselves when they connect.
+func (c *conn) client(_ context.Context, args [][]byte) {
+	switch sub := strings.ToUpper(quotable(args[0])); {
+	case sub == "ID":
+		c.w.Int(int(c.id))
+	case sub == "GETNAME":
+		c.w.BulkString(c.name)
+	case sub == "SETNAME" && len(args) > 1:
+		c.setName(args[1])
+		c.w.Simple("OK")
+	case slices.Contains([]string{"SETINFO", "NO-EVICT", "NO-TOUCH", "TRACKING"}, sub):
+		c.w.Simple("OK")
+	default:
+		c.w.Error(fmt.Sprintf("ERR unknown subcommand %s", quoted(args[0])))
+	}
+}
+
+func (c *conn) setName(name []byte) { c.name = quotable(name) }
+
+// quotable bounds what is kept of a client's words.
+func quotable(b []byte) string { return string(b[:min(len(b), 256)]) }
+
+// cluster tells clients that try a cluster first that this is none.
+func (c *conn) cluster(context.Context, [][]byte) { c.w.Error(errNoCluster) }
+
+func (c *conn) echo(_ context.Context, args [][]byte) { c.w.BulkString(string(args[0])) }
+
+func (c *conn) selectDB(_ context.Context, args [][]byte) {
+	if string(args[0]) != "0" {
+		c.w.Error(errDBIndex)
+		return
+	}
+	c.w.Simple("OK")
+}
+
+// commandCommand answers COMMAND: n with COUNT, else an empty list, which clients take for "not told".
+func commandCommand(n int) func(*conn, context.Context, [][]byte) {
+	return func(c *conn, _ context.Context, args [][]byte) {
+		switch {
+		case len(args) > 0 && is(args[0], "COUNT"):
+			c.w.Int(n)
+		case len(args) > 0 && is(args[0], "DOCS"):
+			c.w.Map(0)
+		default:
+			c.w.Array(0)
+		}
+	}
+}
+
+// info is INFO in the form that clients look for "loading:0" in, with a line per queue.
+func (c *conn) info(ctx context.Context, _ [][]byte) {
+	var b strings.Builder
+	b.WriteString("# Server\r\nredis_version:" + redisVersion + "\r\nredis_mode:standalone\r\nserver_name:okqd\r\n")
+	b.WriteString("\r\n# Clients\r\nconnected_clients:" + strconv.Itoa(c.srv.clients()) + "\r\n")
+	b.WriteString("\r\n# Persistence\r\nloading:0\r\n\r\n# Replication\r\nrole:master\r\n\r\n# Queues\r\n")
+	for _, row := range queueRows(ctx, c.srv.engine) {
+		fmt.Fprintf(&b, "%q:total=%d,ready=%d,leased=%d,delayed=%d,consumers=%d,oldest_ready_ms=%d\r\n", row.Queue,
+			row.Total(), row.Ready, row.Leased, row.Delayed, row.Consumers, row.OldestReady.Milliseconds())
+	}
+	c.w.BulkString(b.String())
+}

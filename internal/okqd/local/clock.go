@@ -1,0 +1,75 @@
+package local
+
+import (
+	"context"
+	"time"
+)
+
+const (
+	// maxAdvance bounds how long the lock is held when many leases end at once.
+	maxAdvance = 1000
+	// nudgeAfter is how long a woken consumer has to pop before the next one is woken for the same event.
+	nudgeAfter = 20 * time.Millisecond
+)
+
+// runClock ends leases and delays when they are due. Exec does so too, so this only matters to those who wait.
+func (e *Engine) runClock(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-e.rearm:
+		}
+		e.mu.Lock()
+		now := e.now()
+		e.advanceLocked(now)
+		e.nudgeLocked(now)
+		e.wakeAt = e.nextLocked(now)
+		pause := time.Duration(e.wakeAt - now)
+		e.mu.Unlock()
+		timer.Reset(pause)
+	}
+}
+
+// nextLocked is when the clock goroutine has something to do.
+func (e *Engine) nextLocked(now int64) int64 {
+	next := now + int64(time.Hour)
+	if len(e.due) > 0 {
+		next = min(next, max(now, e.due[0].at))
+	}
+	for _, at := range e.nudges {
+		next = min(next, max(now, at))
+	}
+	return next
+}
+
+// rearmLocked makes sure that the clock goroutine looks at that time.
+func (e *Engine) rearmLocked(at int64) {
+	if at >= e.wakeAt {
+		return
+	}
+	e.wakeAt = at
+	select {
+	case e.rearm <- struct{}{}:
+	default:
+	}
+}
+
+// advanceLocked ends what is due by now. An ended lease puts the event at the front; an ended delay at the end where
+// it was pushed.
+func (e *Engine) advanceLocked(now int64) {
+	for n := 0; n < maxAdvance && len(e.due) > 0 && e.due[0].at <= now; n++ {
+		ev := e.due[0]
+		e.due.remove(ev)
+		if ev.state == delayed {
+			ev.queue.delayed--
+		} else {
+			ev.front = true
+			e.metrics.expired(ev.queue.name)
+		}
+		e.readyLocked(ev, now)
+	}
+}

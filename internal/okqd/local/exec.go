@@ -1,0 +1,133 @@
+package local
+
+import (
+	"context"
+	"time"
+
+	"github.com/levenlabs/postmaster/internal/okqd/engine"
+)
+
+// leaseSlack is added to every lease, so that it is not shorter than asked although it is only told after the disk has
+// it. A disk that takes longer gets a new lease, see settle.
+const leaseSlack = 100 * time.Millisecond
+
+// maxFilling is the size of batch beyond which pushes wait for the disk.
+const maxFilling = 16 << 20
+
+// execution is one call of Exec.
+type execution struct {
+	now    int64
+	size   int     // of the contents to read
+	budget int     //
+	taken  []taken // in the order of the results that they belong to
+	final  bool    // there are pops without a lease
+	stop   bool    // what comes next must see what has been done so far
+	told   bool    // the results tell of events, so the disk must have them first
+}
+
+// taken is an event whose contents a result needs.
+type taken struct {
+	op         *engine.Op
+	ev         *event
+	deliveries uint32 // tells this pop of the event from a later one
+}
+
+// appliers change memory and the batch as the op says. False: not done, and nothing changed, for want of budget.
+var appliers = [...]func(*Engine, *execution, *engine.Op) bool{
+	engine.None:   func(*Engine, *execution, *engine.Op) bool { return true },
+	engine.Push:   (*Engine).pushLocked,
+	engine.Peek:   (*Engine).peekLocked,
+	engine.Pop:    (*Engine).popLocked,
+	engine.Ack:    (*Engine).ackLocked,
+	engine.Touch:  (*Engine).touchLocked,
+	engine.Flush:  (*Engine).flushLocked,
+	engine.Status: (*Engine).statusLocked,
+}
+
+// Exec implements engine.Engine.
+func (e *Engine) Exec(_ context.Context, ops []engine.Op, budget int) int {
+	x := &execution{budget: budget}
+	e.mu.Lock()
+	e.makeRoomLocked(ops)
+	x.now = e.now()
+	e.advanceLocked(x.now)
+	done := 0
+	for done < len(ops) && !x.stop {
+		op := &ops[done]
+		if x.final && !(op.Kind == engine.Pop && op.Lease == 0) {
+			break // it must see those events gone
+		}
+		if !appliers[op.Kind](e, x, op) {
+			break
+		}
+		done++
+	}
+	newest := e.newest
+	e.mu.Unlock()
+	if x.told {
+		e.settle(x, ops[:done], newest)
+	}
+	return done
+}
+
+// settle waits until the results are true for good, and completes them.
+func (e *Engine) settle(x *execution, ops []engine.Op, newest *commit) {
+	err := e.wait(newest)
+	for err == nil && len(x.taken) > 0 && e.now()-x.now > int64(leaseSlack) {
+		if newest = e.renewLeases(x); newest == nil {
+			break
+		}
+		err = e.wait(newest)
+	}
+	if err == nil && len(x.taken) > 0 {
+		e.readContents(x)
+		if x.final {
+			err = e.wait(e.finishTaken(x))
+		}
+	}
+	if err != nil {
+		for i := range ops {
+			if ops[i].Kind != engine.None {
+				ops[i].Result = engine.Result{Err: err}
+			}
+		}
+	}
+}
+
+// makeRoomLocked waits while the batch is too large for more. The lock is not held meanwhile.
+func (e *Engine) makeRoomLocked(ops []engine.Op) {
+	for e.filling.batch.Len() > maxFilling && ops[0].Kind == engine.Push && !ops[0].NoBlock {
+		filling := e.filling
+		e.mu.Unlock()
+		err := e.wait(filling)
+		e.mu.Lock()
+		if err != nil {
+			return // settle tells
+		}
+	}
+}
+
+// renewLeases begins the leases again, because the disk took so long that they would be shorter than asked. It
+// returns the commit to wait for, nil if there was nothing to renew.
+func (e *Engine) renewLeases(x *execution) *commit {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	x.now = e.now()
+	renewed := false
+	mine := x.taken[:0]
+	for _, t := range x.taken {
+		if t.op.Kind == engine.Pop && t.op.Lease > 0 {
+			if t.ev.state != leased || t.ev.deliveries != t.deliveries {
+				continue // ended, and somebody else's by now
+			}
+			e.leaseLocked(t.ev, x.now, t.op.Lease)
+			renewed = true
+		}
+		mine = append(mine, t)
+	}
+	x.taken = mine
+	if !renewed {
+		return nil
+	}
+	return e.newest
+}

@@ -1,0 +1,84 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/rs/zerolog"
+)
+
+// Memory that the store may take. Contents are read back soon after they were written, from the memtable, or in the
+// order they were pushed, so a larger cache would not be hit more often.
+const (
+	cacheSize    = 16 << 20
+	memTableSize = 16 << 20
+)
+
+// openStore opens the directory's key-value store and checks its format.
+func openStore(dir string, log zerolog.Logger, f *failure) (*pebble.DB, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("--data-dir: %w", err)
+	}
+	lock, err := pebble.LockDirectory(dir, vfs.Default)
+	if err != nil {
+		return nil, lockError(dir, err)
+	}
+	db, err := pebble.Open(dir, storeOptions(log, f, lock))
+	if err == nil {
+		if err = checkFormat(db); err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("--data-dir %s: %w", dir, err), lock.Close())
+	}
+	return db, lock.Close() // the store has its own reference
+}
+
+func lockError(dir string, err error) error {
+	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) {
+		return fmt.Errorf("--data-dir %s is in use by another process: %w", dir, err)
+	}
+	return fmt.Errorf("lock --data-dir %s: %w", dir, err)
+}
+
+func storeOptions(log zerolog.Logger, f *failure, lock *pebble.Lock) *pebble.Options {
+	logger := storeLogger{log: log.With().Str("component", "store").Logger(), failure: f}
+	opts := &pebble.Options{
+		FormatMajorVersion:          pebble.FormatNewest, // its log tells a torn tail from damage in the middle
+		CacheSize:                   cacheSize,
+		MemTableSize:                memTableSize,
+		MemTableStopWritesThreshold: 4,
+		MaxOpenFiles:                500,
+		Lock:                        lock,
+		Logger:                      logger,
+		EventListener: &pebble.EventListener{
+			BackgroundError: func(err error) { logger.log.Error().Err(err).Msg("store error") },
+			DataCorruption: func(info pebble.DataCorruptionInfo) {
+				logger.log.Error().Str("path", info.Path).Err(info.Details).Msg("damaged data")
+			},
+		},
+	}
+	opts.EnsureDefaults()
+	return opts
+}
+
+// checkFormat stamps an empty store and refuses one that something else, or a newer okqd, has written.
+func checkFormat(db *pebble.DB) error {
+	v, closer, err := db.Get([]byte(formatKey))
+	if err == nil {
+		defer closer.Close()
+		if string(v) != formatNumber {
+			return fmt.Errorf("format %q is not known, want %q", v, formatNumber)
+		}
+		return nil
+	}
+	if !errors.Is(err, pebble.ErrNotFound) {
+		return err
+	}
+	return db.Set([]byte(formatKey), []byte(formatNumber), pebble.Sync)
+}

@@ -1,0 +1,83 @@
+package okqd
+
+import (
+	"context"
+	"sync"
+
+	"github.com/levenlabs/postmaster/internal/okqd/engine"
+	"github.com/levenlabs/postmaster/internal/okqd/resp"
+)
+
+// pipeline is the commands taken and not answered yet.
+type pipeline struct {
+	ops     []engine.Op
+	replies []replyFunc // to each op, if it has no error
+}
+
+type replyFunc func(*resp.Writer, *engine.Op)
+
+const (
+	// execBudget is how many bytes of contents the engine may give back at once.
+	execBudget = 1 << 20
+	// flushSize is when replies are written although more will follow.
+	flushSize = 256 << 10
+)
+
+var pipelines = sync.Pool{New: func() any { return new(pipeline) }}
+
+// later is where commands go whose turn has not come.
+func (c *conn) later() *pipeline {
+	if c.pipeline == nil {
+		c.pipeline = pipelines.Get().(*pipeline)
+	}
+	return c.pipeline
+}
+
+// add returns the next op to fill in, as a none.
+func (p *pipeline) add(reply replyFunc) *engine.Op {
+	p.ops = append(p.ops, engine.Op{})
+	p.replies = append(p.replies, reply)
+	return &p.ops[len(p.ops)-1]
+}
+
+// fail adds an error reply.
+func (p *pipeline) fail(text string) {
+	p.add(func(w *resp.Writer, _ *engine.Op) { w.Error(text) })
+}
+
+// execute carries out what is in the pipeline and writes the replies.
+func (c *conn) execute(ctx context.Context) {
+	p := c.pipeline
+	if p == nil {
+		return
+	}
+	done := 0
+	for done < len(p.ops) {
+		n := c.srv.engine.Exec(ctx, p.ops[done:], execBudget)
+		for i := done; i < done+n; i++ {
+			c.reply(&p.ops[i], p.replies[i])
+		}
+		done += n
+		if c.w.Size() > flushSize && c.flush() != nil {
+			c.closing = true // with the rest not begun: nobody is there to be told
+			break
+		}
+	}
+	c.srv.metrics.count(p.ops[:done])
+	clear(p.ops)
+	clear(p.replies)
+	p.ops, p.replies = p.ops[:0], p.replies[:0]
+	c.pipeline = nil
+	pipelines.Put(p)
+}
+
+func (c *conn) reply(op *engine.Op, reply replyFunc) {
+	if op.Err == nil {
+		reply(c.w, op)
+		return
+	}
+	if internal(op) {
+		c.log.Error().Err(op.Err).Bytes("queue", op.Queue).Msg("engine")
+	}
+	c.w.Error(errorReply(op))
+}

@@ -1,0 +1,199 @@
+package okqd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/levenlabs/postmaster/internal/okqd/engine"
+	"github.com/levenlabs/postmaster/internal/okqd/local"
+)
+
+// Server serves the okq protocol.
+type Server struct {
+	cfg      Config
+	log      zerolog.Logger
+	reg      prometheus.Registerer
+	metrics  *metrics
+	commands map[string]command
+	inflight *semaphore.Weighted // bytes of large commands being received
+
+	ln     net.Listener
+	engine engine.Engine
+
+	lastID   atomic.Int64
+	serving  atomic.Bool // engine and ln are set
+	draining atomic.Bool
+	mu       sync.Mutex // protects conns
+	conns    map[*conn]struct{}
+}
+
+// drainTimeout is how long running commands may take after Run's context ended.
+const drainTimeout = 5 * time.Second
+
+// New returns a Server that Listen and Run bring up. cfg is valid.
+func New(cfg Config, log zerolog.Logger, reg prometheus.Registerer) *Server {
+	s := &Server{
+		cfg:      cfg,
+		log:      log,
+		reg:      reg,
+		metrics:  newMetrics(reg),
+		inflight: semaphore.NewWeighted(cfg.MaxInflight),
+		conns:    make(map[*conn]struct{}),
+	}
+	s.commands = commands()
+	return s
+}
+
+// Listen opens the engine and the port, so that Addr is known. Run does it if it was not done; after it, Run must
+// be called, for it is what closes both.
+func (s *Server) Listen() error {
+	tlsConfig, err := s.cfg.tlsConfig()
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", s.cfg.ListenAddr)
+	if err != nil {
+		return fmt.Errorf("--listen-addr: %w", err)
+	}
+	eng, err := local.Open(s.cfg.Local, s.log, s.reg)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	s.engine = eng
+	s.reg.MustRegister(depthCollector{eng, s.metrics.labels})
+	if tlsConfig != nil {
+		ln = tls.NewListener(ln, tlsConfig)
+	}
+	s.ln = ln
+	s.serving.Store(true)
+	s.log.Info().Stringer("addr", ln.Addr()).Msg("listening")
+	return nil
+}
+
+// Addr is where the server listens, once it does.
+func (s *Server) Addr() net.Addr { return s.ln.Addr() }
+
+// Ready says why commands would not be served, if so.
+func (s *Server) Ready(ctx context.Context) error {
+	if s.draining.Load() {
+		return errors.New("draining")
+	}
+	if !s.serving.Load() {
+		return errors.New("starting")
+	}
+	return s.engine.Ready(ctx)
+}
+
+// Run serves until ctx ends; then it lets running commands finish, and closes connections and engine. It returns
+// early, with an error, when the engine cannot go on.
+func (s *Server) Run(ctx context.Context) error {
+	if s.ln == nil {
+		if err := s.Listen(); err != nil {
+			return err
+		}
+	}
+	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopEngine()
+	engineDone := make(chan error, 1)
+	go func() { engineDone <- s.engine.Run(engineCtx) }()
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var conns sync.WaitGroup
+	acceptDone := make(chan error, 1)
+	go func() { acceptDone <- s.accept(ctx, &conns) }()
+
+	select {
+	case err := <-engineDone:
+		return fmt.Errorf("queue storage: %w", err) // the process ends; nothing can be promised to connections
+	case err := <-acceptDone:
+		s.drain(&conns)
+		stopEngine()
+		return errors.Join(err, <-engineDone)
+	}
+}
+
+// accept serves connections until ctx ends.
+func (s *Server) accept(ctx context.Context, conns *sync.WaitGroup) error {
+	stop := context.AfterFunc(ctx, func() {
+		s.draining.Store(true)
+		s.ln.Close()
+	})
+	defer stop()
+	for {
+		nc, err := s.ln.Accept()
+		if s.draining.Load() {
+			if err == nil {
+				nc.Close()
+			}
+			return nil
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return fmt.Errorf("accept: %w", err)
+		}
+		if err != nil { // of that connection, or there are no file descriptors: either passes
+			s.log.Warn().Err(err).Msg("accept")
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		c := newConn(s, nc)
+		if !s.add(c) {
+			conns.Go(c.refuse)
+			continue
+		}
+		conns.Go(func() {
+			defer s.remove(c)
+			c.serve(ctx)
+		})
+	}
+}
+
+func (s *Server) add(c *conn) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.conns) >= s.cfg.MaxConns {
+		return false
+	}
+	s.conns[c] = struct{}{}
+	s.metrics.connections.Inc()
+	return true
+}
+
+func (s *Server) remove(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+	s.metrics.connections.Dec()
+}
+
+// drain ends all connections: the idle ones now, the others after the commands that they have begun.
+func (s *Server) drain(conns *sync.WaitGroup) {
+	s.each((*conn).interrupt)
+	timer := time.AfterFunc(drainTimeout, func() { s.each((*conn).kill) })
+	defer timer.Stop()
+	conns.Wait()
+}
+
+func (s *Server) each(do func(*conn)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		do(c)
+	}
+}
+
+func (s *Server) clients() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
