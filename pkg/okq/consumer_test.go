@@ -74,6 +74,13 @@ func status(t testing.TB, c *okq.Client, queue string) okq.QueueStatus {
 	return st[0]
 }
 
+func restart(t testing.TB, server *okqtest.Original) {
+	t.Helper()
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func ackAll(_ context.Context, batch []*okq.Delivery) {
 	for _, d := range batch {
 		d.Ack(d.Context())

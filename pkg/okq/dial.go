@@ -51,7 +51,7 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 		conn, err := d.dialOne(ctx, d.addrs[n], len(d.addrs)-i)
 		if err == nil {
 			d.connects.Add(1)
-			return &probedConn{Conn: conn, d: d, addr: n}, nil
+			return newConn(conn, d, n), nil
 		}
 		d.failed(n, err)
 		errs = append(errs, err)
@@ -122,27 +122,4 @@ func (d *dialer) refused(err error) {
 	n := d.answered
 	d.mu.Unlock()
 	d.failed(n, err)
-}
-
-// probedConn tells the dialer whether the server ever answered: one that accepts and then says nothing is away too.
-type probedConn struct {
-	net.Conn
-	d        *dialer
-	addr     int
-	answered atomic.Bool
-}
-
-func (c *probedConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if n > 0 && !c.answered.Swap(true) {
-		c.d.succeeded(c.addr)
-	}
-	return n, err
-}
-
-func (c *probedConn) Close() error {
-	if !c.answered.Swap(true) {
-		c.d.failed(c.addr, fmt.Errorf("%s does not answer", c.d.addrs[c.addr]))
-	}
-	return c.Conn.Close()
 }

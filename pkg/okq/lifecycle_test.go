@@ -264,7 +264,7 @@ func TestNoEventIsLostWhenTheServerRestarts(t *testing.T) {
 		eventually(t, "some acked", func() bool { return consumer.Stats().Acked > uint64(n*100+50) })
 		server.Stop()
 		time.Sleep(20 * time.Millisecond)
-		server.Start(t)
+		restart(t, server)
 	}
 	eventually(t, "all gone", func() bool { st, err := c.Status(t.Context(), "q"); return err == nil && st[0].Total == 0 })
 	mu.Lock()
@@ -294,7 +294,7 @@ func TestAnAckOutlastsABrokenConnection(t *testing.T) {
 		t.Fatalf("the ack gave up: %v", err)
 	case <-time.After(100 * time.Millisecond):
 	}
-	server.Start(t)
+	restart(t, server)
 	if err := <-result; err != nil {
 		t.Errorf("ack after the server came back: %v", err)
 	}

@@ -4,6 +4,7 @@ package okqtest
 
 import (
 	"bufio"
+	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -31,6 +32,16 @@ type Original struct {
 // RunOriginal starts a server that stops with the test. The options change it before it starts.
 func RunOriginal(t testing.TB, options ...func(*Original)) *Original {
 	t.Helper()
+	s, err := StartOriginal(options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// StartOriginal is RunOriginal for examples, which have no test: the caller stops the server.
+func StartOriginal(options ...func(*Original)) (*Original, error) {
 	s := &Original{
 		ScanEvery: 10 * time.Second, ScanBatch: 50,
 		queues: map[string]*queue{}, calls: map[string]int{}, wake: make(chan struct{}), addr: "127.0.0.1:0",
@@ -38,9 +49,7 @@ func RunOriginal(t testing.TB, options ...func(*Original)) *Original {
 	for _, option := range options {
 		option(s)
 	}
-	s.Start(t)
-	t.Cleanup(s.Stop)
-	return s
+	return s, s.Start()
 }
 
 // ScanEvery makes a server that looks for leases that ran out more often than the original's 10 s.
@@ -57,18 +66,19 @@ func (s *Original) Calls(command string) int {
 }
 
 // Start has a server that was stopped listen again, at the same address and with the same events.
-func (s *Original) Start(t testing.TB) {
-	t.Helper()
+func (s *Original) Start() error {
 	l, err := net.Listen("tcp", s.addr)
 	if err != nil {
-		t.Fatalf("start the original okq: %v", err)
+		return fmt.Errorf("start the original okq: %w", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.listener, s.addr = l, l.Addr().String()
 	s.conns, s.stop = map[net.Conn]bool{}, make(chan struct{})
 	s.wg.Go(func() { s.accept(l) })
-	s.wg.Go(func() { s.scan(s.stop) })
+	stop := s.stop
+	s.wg.Go(func() { s.scan(stop) })
+	return nil
 }
 
 // Stop closes the listener and all connections, and waits until their goroutines are gone. The events stay.

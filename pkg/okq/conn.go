@@ -1,0 +1,66 @@
+package okq
+
+import (
+	"fmt"
+	"net"
+	"sync/atomic"
+)
+
+// conn is a connection that checks what comes over it, and tells the dialer whether the server ever answered: one that
+// accepts and then says nothing is away too.
+type conn struct {
+	net.Conn
+	d        *dialer
+	addr     int
+	answered atomic.Bool
+
+	sent     scanner
+	received scanner
+	open     atomic.Int64 // commands without a reply
+}
+
+func newConn(nc net.Conn, d *dialer, addr int) *conn {
+	c := &conn{Conn: nc, d: d, addr: addr}
+	c.sent.begin = func() error {
+		c.open.Add(1)
+		return nil
+	}
+	c.received.begin = func() error {
+		if c.open.Add(-1) < 0 {
+			return fmt.Errorf("%w: a reply to nothing", errProtocol)
+		}
+		return nil
+	}
+	return c
+}
+
+func (c *conn) Write(p []byte) (int, error) {
+	if err := c.sent.scan(p); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if bad := c.received.scan(p[:n]); bad != nil {
+		c.fail(fmt.Errorf("%s: %w", c.d.addrs[c.addr], bad))
+		return 0, bad
+	}
+	if n > 0 && !c.answered.Swap(true) {
+		c.d.succeeded(c.addr)
+	}
+	return n, err
+}
+
+func (c *conn) Close() error {
+	c.fail(fmt.Errorf("%s does not answer", c.d.addrs[c.addr]))
+	return c.Conn.Close()
+}
+
+// fail tells the dialer of a server that has not answered before.
+func (c *conn) fail(err error) {
+	if !c.answered.Swap(true) {
+		c.d.failed(c.addr, err)
+	}
+}
