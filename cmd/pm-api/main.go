@@ -10,6 +10,7 @@ import (
 	"github.com/levenlabs/postmaster/internal/api"
 	"github.com/levenlabs/postmaster/internal/cmdutil"
 	"github.com/levenlabs/postmaster/internal/queue"
+	"github.com/levenlabs/postmaster/internal/store"
 )
 
 var version string // set with -ldflags "-X main.version=..."
@@ -19,13 +20,14 @@ func main() { os.Exit(cmdutil.Main(newCommand())) }
 // newCommand is separate from main so that tests can run the whole program.
 func newCommand() *cobra.Command {
 	var (
-		okqCfg queue.Config
-		cfg    api.Config
+		okqCfg   queue.Config
+		storeCfg store.Config
+		cfg      api.Config
 	)
 	return cmdutil.Program{
 		Name: "pm-api", Short: "Take emails to send, by JSON-RPC", Version: cmdutil.Version(version),
 		EnvPrefix: "POSTMASTER_", OpsAddr: "127.0.0.1:9992",
-		Config: cmdutil.Union{&cfg, &okqCfg},
+		Config: cmdutil.Union{&cfg, &okqCfg, &storeCfg},
 		Run: func(ctx context.Context, env cmdutil.Env) error {
 			client, err := okqCfg.Client(env.Log)
 			if err != nil {
@@ -33,7 +35,18 @@ func newCommand() *cobra.Command {
 			}
 			defer client.Close()
 			env.Ready.Add("okq", client.Ping)
-			srv, err := api.New(cfg, api.Deps{Queue: client}, env.Log, env.Metrics)
+			stores, err := store.Open(ctx, storeCfg, env.Log)
+			if err != nil {
+				return err
+			}
+			defer stores.Close()
+			if stores.None() {
+				env.Log.Warn().Msg("no store: only Enqueue works, and without idempotencyKey")
+			} else {
+				env.Ready.Add("store", stores.Ping)
+			}
+			deps := api.Deps{Queue: client, Prefs: stores.Prefs, Records: stores.Stats, Keys: stores.Keys}
+			srv, err := api.New(cfg, deps, env.Log, env.Metrics)
 			if err != nil {
 				return err
 			}

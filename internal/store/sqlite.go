@@ -12,6 +12,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/levenlabs/postmaster/pkg/database"
+	"github.com/levenlabs/postmaster/pkg/idempotency"
 	"github.com/levenlabs/postmaster/pkg/prefs"
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
@@ -26,7 +27,7 @@ const (
 // migrations bring a file from one version of its schema (PRAGMA user_version) to the next. A released one never
 // changes: add another.
 var migrations = []string{
-	prefs.SQLiteSchema + stats.SQLiteSchema,
+	prefs.SQLiteSchema + stats.SQLiteSchema + idempotency.SQLiteSchema,
 }
 
 func openSQLite(ctx context.Context, path string) (*Stores, error) {
@@ -41,6 +42,7 @@ func openSQLite(ctx context.Context, path string) (*Stores, error) {
 	return &Stores{
 		Prefs: prefs.NewSQLite(read, write),
 		Stats: records,
+		Keys:  idempotency.NewSQLite(read, write),
 		ping:  read.PingContext,
 		close: []func() error{records.Close, read.Close, write.Close},
 	}, nil

@@ -6,14 +6,16 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/levenlabs/postmaster/pkg/idempotency"
 	"github.com/levenlabs/postmaster/pkg/prefs"
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
 
-// Stores is an open database. Both fields are nil when there is none.
+// Stores is an open database. Its stores are nil when there is none.
 type Stores struct {
 	Prefs prefs.Store
 	Stats stats.Store
+	Keys  idempotency.Store
 
 	ping  func(context.Context) error
 	close []func() error // in the order to call them

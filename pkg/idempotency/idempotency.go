@@ -5,8 +5,10 @@ package idempotency
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/levenlabs/postmaster/pkg/database"
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
@@ -34,4 +36,12 @@ type Store interface {
 
 	// Confirm marks the claim as Confirmed, if key still stands for id.
 	Confirm(ctx context.Context, key string, id job.ID) error
+}
+
+// available marks the errors of a database that is away with ErrUnavailable.
+func available(err error) error {
+	if database.Unavailable(err) {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
 }
