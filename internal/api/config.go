@@ -3,47 +3,57 @@ package api
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
+	"slices"
 
 	"github.com/spf13/pflag"
 )
 
 // Config is how pm-api is reached, and how much it takes.
 type Config struct {
-	ListenAddr string
-	Tokens     []string
-	MaxBody    Size
-	MaxHeld    Size
-	TLSCert    string
-	TLSKey     string
-	AccessLog  bool
+	ListenAddr  string
+	Tokens      []string
+	MaxBody     Size
+	MaxHeld     Size
+	MaxConns    int
+	TLSCert     string
+	TLSKey      string
+	AccessLog   bool
+	Environment string
 }
 
 // AddFlags defines the flags of pm-api's own.
 func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	c.MaxBody, c.MaxHeld = 32<<20, 256<<20
 	fs.StringVar(&c.ListenAddr, "listen-addr", "127.0.0.1:8992", "address of the JSON-RPC server")
-	fs.StringArrayVar(&c.Tokens, "api-token", nil, "demand 'Authorization: Bearer' with this token, or another of them (repeatable)")
+	fs.StringSliceVar(&c.Tokens, "api-token", nil, "demand 'Authorization: Bearer' with this token, or another of them (repeatable)")
 	fs.Var(&c.MaxBody, "max-body", "largest request, in bytes or as 32MiB")
 	fs.Var(&c.MaxHeld, "max-held-bytes", "what all large requests may have together; those beyond wait, and after 20s are told to try again")
+	fs.IntVar(&c.MaxConns, "max-conns", 1024, "connections at once; more have to wait")
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "file of the certificate to serve TLS with")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "file of its key")
 	fs.BoolVar(&c.AccessLog, "access-log", false, "log every request")
+	fs.StringVar(&c.Environment, "environment", "dev", "name of the environment, for the log: the one that mails carry is pm-worker's")
 }
 
 // Validate names the flags that are wrong.
 func (c *Config) Validate() error {
 	var errs []error
-	for _, t := range c.Tokens {
-		if t == "" {
-			errs = append(errs, errors.New("--api-token must not be empty"))
-		}
+	if _, _, err := net.SplitHostPort(c.ListenAddr); err != nil {
+		errs = append(errs, fmt.Errorf("--listen-addr: %w", err))
+	}
+	if slices.Contains(c.Tokens, "") {
+		errs = append(errs, errors.New("--api-token must not be empty"))
 	}
 	if c.MaxBody < 1<<10 {
 		errs = append(errs, errors.New("--max-body must be at least 1KiB"))
 	}
 	if c.MaxHeld < c.MaxBody {
 		errs = append(errs, errors.New("--max-held-bytes must be at least --max-body"))
+	}
+	if c.MaxConns < 1 {
+		errs = append(errs, errors.New("--max-conns must be at least 1"))
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		errs = append(errs, errors.New("--tls-cert and --tls-key go together"))

@@ -18,6 +18,8 @@ type metrics struct {
 	duration  *prometheus.HistogramVec
 	inFlight  prometheus.Gauge
 	bodyBytes prometheus.Histogram
+
+	connections prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -32,12 +34,19 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "pm_api_in_flight_requests", Help: "HTTP requests being answered.",
 		}),
+		connections: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "pm_api_connections", Help: "Open connections.",
+		}),
 		bodyBytes: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "pm_api_request_body_bytes", Help: "Size of the requests that were read.",
 			Buckets: prometheus.ExponentialBuckets(256, 8, 7), // to 64 MiB
 		}),
 	}
-	return m, errors.Join(reg.Register(m.requests), reg.Register(m.duration), reg.Register(m.inFlight), reg.Register(m.bodyBytes))
+	var errs []error
+	for _, c := range []prometheus.Collector{m.requests, m.duration, m.inFlight, m.bodyBytes, m.connections} {
+		errs = append(errs, reg.Register(c))
+	}
+	return m, errors.Join(errs...)
 }
 
 // called counts a call; code 0 is success.

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"github.com/levenlabs/postmaster/internal/connlimit"
 	"github.com/levenlabs/postmaster/pkg/idempotency"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
@@ -96,10 +97,10 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return fmt.Errorf("--listen-addr: %w", err)
 	}
-	s.log.Info().Stringer("addr", ln.Addr()).Msg("listening")
-	s.ln = ln
+	s.log.Info().Stringer("addr", ln.Addr()).Str("environment", s.cfg.Environment).Msg("listening")
+	s.ln = connlimit.New(ln, s.cfg.MaxConns, s.metrics.connections)
 	if tlsConfig != nil {
-		s.ln = tls.NewListener(ln, tlsConfig)
+		s.ln = tls.NewListener(s.ln, tlsConfig)
 	}
 	return nil
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+
+	"github.com/levenlabs/postmaster/internal/connlimit"
 )
 
 // How long one request may take. A client that sends slower than this is cut off, and so is one that does not read.
@@ -31,7 +33,7 @@ type Server struct {
 	cfg     Config
 	log     zerolog.Logger
 	handler *handler
-	ln      *limitListener
+	ln      net.Listener
 	tls     *tls.Config // nil: plain HTTP
 }
 
@@ -70,7 +72,7 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return fmt.Errorf("--webhook-addr: %w", err)
 	}
-	s.ln = newLimitListener(ln, s.cfg.MaxConns, s.handler.metrics.connections)
+	s.ln = connlimit.New(ln, s.cfg.MaxConns, s.handler.metrics.connections)
 	s.log.Info().Stringer("addr", ln.Addr()).Msg("listening")
 	if s.cfg.open() {
 		s.log.Warn().Msg("anyone may post events: neither --webhook-pass nor a public key is set")
