@@ -1,6 +1,7 @@
 package cmdutil
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"time"
@@ -15,10 +16,10 @@ type LogConfig struct {
 	Format string
 }
 
-// AddFlags defines --log-level and --log-format.
+// AddFlags defines --log-level and --log-format. What c holds is their default.
 func (c *LogConfig) AddFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&c.Level, "log-level", "info", "debug, info, warn or error")
-	fs.StringVar(&c.Format, "log-format", "json", "json, or console for people")
+	fs.StringVar(&c.Level, "log-level", cmp.Or(c.Level, "info"), "debug, info, warn or error")
+	fs.StringVar(&c.Format, "log-format", cmp.Or(c.Format, "json"), "json, or console for people")
 }
 
 // Validate names the flag that is wrong.

@@ -38,8 +38,9 @@ type Program struct {
 	Short     string
 	Long      string
 	Version   string
-	EnvPrefix string // of the variables that set flags: "POSTMASTER_"
-	OpsAddr   string // default of --ops-addr
+	EnvPrefix string    // of the variables that set flags: "POSTMASTER_"
+	OpsAddr   string    // default of --ops-addr
+	Log       LogConfig // defaults of --log-level and --log-format; empty: info, json
 	Config    Config
 	Run       func(context.Context, Env) error
 }
@@ -47,10 +48,8 @@ type Program struct {
 // Command makes the program a command. Its RunE returns once Run has, with the ops endpoint up all the while, so that
 // /readyz can say "draining".
 func (p Program) Command() *cobra.Command {
-	var (
-		ops OpsConfig
-		log LogConfig
-	)
+	var ops OpsConfig
+	log := p.Log
 	cmd := &cobra.Command{
 		Use: p.Name, Short: p.Short, Long: p.Long, Version: p.Version, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

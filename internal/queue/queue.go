@@ -50,9 +50,11 @@ func (c *Config) List() []string {
 	return addrs
 }
 
-// Open returns the client. It dials on first use, so an okq that is away now is an okq that may come.
-func (c *Config) Open(log zerolog.Logger) (*okq.Client, error) {
-	client, err := okq.New(okq.Options{Addrs: c.List(), Password: c.Password, PoolSize: c.PoolSize, Log: log})
+// Client makes the client that the flags ask for. It dials on first use: an okq that is away now may come.
+func (c *Config) Client(log zerolog.Logger) (*okq.Client, error) {
+	client, err := okq.New(okq.Options{
+		Addrs: c.List(), Password: c.Password, PoolSize: c.PoolSize, Log: log.With().Str("component", "okq").Logger(),
+	})
 	if err != nil {
 		return nil, fmt.Errorf("--okq-addr: %w", err)
 	}
