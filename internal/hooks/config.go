@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/levenlabs/postmaster/internal/unsubscribe"
 )
 
 // Config is pm-hooks' flags, without those of okq.
@@ -22,6 +24,7 @@ type Config struct {
 	MaxHeld       int64
 	TLSCert       string
 	TLSKey        string
+	Unsubscribe   unsubscribe.Config
 }
 
 // AddFlags defines the flags.
@@ -36,6 +39,7 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.Int64Var(&c.MaxHeld, "max-held-bytes", 64<<20, "bytes of POST bodies held at once; more are answered 503")
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "certificate file (PEM) to serve https with")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "key file (PEM) of --tls-cert")
+	c.Unsubscribe.AddFlags(fs)
 }
 
 // Validate joins all faults.
@@ -69,6 +73,7 @@ func (c *Config) Validate() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		errs = append(errs, errors.New("--tls-cert and --tls-key go together"))
 	}
+	errs = append(errs, c.Unsubscribe.Validate())
 	return errors.Join(errs...)
 }
 

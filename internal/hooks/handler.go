@@ -24,8 +24,11 @@ type Pusher interface {
 // better than a 200 that nobody reads.
 const pushTimeout = 5 * time.Second
 
-// handler answers the webhook's POSTs, at any path.
+// handler answers the webhook's POSTs, at any path but that of the unsubscribe link.
 type handler struct {
+	linkPath string       // of link
+	link     http.Handler // nil: mails carry no unsubscribe link
+
 	passHash *[sha256.Size]byte // nil: no password
 	keys     *keyring
 	window   time.Duration
@@ -37,6 +40,10 @@ type handler struct {
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.link != nil && r.URL.Path == h.linkPath {
+		h.link.ServeHTTP(w, r)
+		return
+	}
 	ref := h.receive(r)
 	if ref == nil {
 		h.metrics.answered(http.StatusOK, "")
@@ -112,7 +119,7 @@ func (h *handler) signatureGood(header http.Header, body []byte) *refusal {
 	return nil
 }
 
-// keep pushes a batch. It goes on when the client has gone: SendGrid would only send the same again.
+// keep pushes a batch.
 func (h *handler) keep(ctx context.Context, b *batch) *refusal {
 	for _, status := range b.statuses {
 		h.log.Error().Str("sg_event", "account_status_change").Str("account_status", status).
@@ -120,9 +127,7 @@ func (h *handler) keep(ctx context.Context, b *batch) *refusal {
 	}
 	start := time.Now()
 	if len(b.events) > 0 {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pushTimeout)
-		defer cancel()
-		err := pushError(h.pusher.PushAll(ctx, b.events))
+		err := h.push(ctx, b.events)
 		h.metrics.pushSecs.Observe(time.Since(start).Seconds())
 		if err != nil {
 			return refuse(http.StatusServiceUnavailable, reasonOkq).because(err)
@@ -132,11 +137,14 @@ func (h *handler) keep(ctx context.Context, b *batch) *refusal {
 	return nil
 }
 
-// pushError tells whether any event is not known to be in okq. One that is there already is in okq.
-func pushError(errs []error) error {
-	for i, err := range errs {
+// push returns nil once okq has all events, be it from before. It goes on when the client has gone, who would only
+// send the same again.
+func (h *handler) push(ctx context.Context, events []okq.Event) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pushTimeout)
+	defer cancel()
+	for i, err := range h.pusher.PushAll(ctx, events) {
 		if err != nil && !errors.Is(err, okq.ErrDuplicate) {
-			return fmt.Errorf("part %d of %d: %w", i+1, len(errs), err)
+			return fmt.Errorf("part %d of %d: %w", i+1, len(events), err)
 		}
 	}
 	return nil

@@ -56,6 +56,9 @@ func New(cfg Config, pusher Pusher, log zerolog.Logger, reg prometheus.Registere
 		hash := sha256.Sum256([]byte(cfg.Pass))
 		h.passHash = &hash
 	}
+	if err := h.serveLink(cfg.Unsubscribe, reg); err != nil {
+		return nil, err
+	}
 	return &Server{cfg: cfg, log: log, handler: h}, nil
 }
 
