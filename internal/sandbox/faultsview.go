@@ -36,7 +36,6 @@ func newFaultsView(menu faults.Menu) faultsView {
 		v.Recipients = append(v.Recipients, pair{r.Name, faultLabel(r.Rule.Fault)})
 	}
 	v.Behaviours = []pair{
-		{"anyone", "processed, delivered, open"},
 		{"noopen", "processed, delivered"},
 		{"click", "processed, delivered, open, click"},
 		{"defer", "processed, deferred, delivered"},
@@ -45,6 +44,7 @@ func newFaultsView(menu faults.Menu) faultsView {
 		{"drop", "dropped: Bounced Address"},
 		{"spam", "processed, delivered, spam report"},
 		{"unsub", "processed, delivered, unsubscribe"},
+		{"", "processed, delivered, open"},
 	}
 	return v
 }
