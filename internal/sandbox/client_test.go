@@ -2,9 +2,11 @@ package sandbox_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -123,6 +125,24 @@ func (r *receiver) checkSignature(t *testing.T, req *http.Request, body []byte) 
 	}
 }
 
+func (r *receiver) verifyWith(publicKey string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.key = publicKey
+}
+
+func (r *receiver) failNext(n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fail = n
+}
+
+func (r *receiver) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.events)
+}
+
 // of are the events for an address, by name, in the order they came.
 func (r *receiver) of(email string) (names []string, events []map[string]any) {
 	r.mu.Lock()
@@ -134,4 +154,23 @@ func (r *receiver) of(email string) (names []string, events []map[string]any) {
 		}
 	}
 	return names, events
+}
+
+// waitFor answers an address's events once all of want came. POSTs overtake
+// each other, so the events are put in the order of want.
+func (r *receiver) waitFor(t *testing.T, email string, want ...string) []map[string]any {
+	t.Helper()
+	ordered := make([]map[string]any, len(want))
+	eventually(t, fmt.Sprintf("events %v for %s", want, email), func() bool {
+		names, events := r.of(email)
+		for i, w := range want {
+			at := slices.Index(names, w)
+			if at < 0 {
+				return false
+			}
+			ordered[i] = events[at]
+		}
+		return true
+	})
+	return ordered
 }

@@ -24,6 +24,15 @@ func Key(key string) Option { return func(c *sandbox.Config) { c.Key = key } }
 // Delays are the times until the events of a mail.
 func Delays(d sandbox.Delays) Option { return func(c *sandbox.Config) { c.Delays = d } }
 
+// Keep is how many mails stay in the inbox.
+func Keep(mails int) Option { return func(c *sandbox.Config) { c.Keep = mails } }
+
+// KeepBytes is how large the inbox may get.
+func KeepBytes(n int64) Option { return func(c *sandbox.Config) { c.KeepBytes = n } }
+
+// Events changes how events are posted.
+func Events(w sandbox.WebhookConfig) Option { return func(c *sandbox.Config) { c.Webhook = w } }
+
 // RunT starts a sandbox and stops it when the test ends.
 func RunT(t testing.TB, opts ...Option) *sandbox.Sandbox {
 	t.Helper()
