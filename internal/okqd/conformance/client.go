@@ -96,6 +96,9 @@ func readReply(r *bufio.Reader) (string, error) {
 		b := make([]byte, n+2)
 		_, err := io.ReadFull(r, b)
 		return line + string(b), err
+	case '%':
+		n *= 2
+		fallthrough
 	case '*':
 		for range n {
 			element, err := readReply(r)

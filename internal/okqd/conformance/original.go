@@ -30,26 +30,3 @@ func originalRow(reply string) string {
 	lines := strings.SplitAfter(strings.Replace(reply, "*6", "*4", 1), "\r\n")
 	return strings.Join(lines[:min(len(lines), 7)], "")
 }
-
-// wire is what is not a command to the letter.
-func wire(s *suite) {
-	c := s.dial()
-	for raw, want := range map[string]string{
-		"*1\r\n:5\r\n":                    "-ERR invalid command\r\n",
-		"*0\r\n":                          "-ERR unknown command \"\"\r\n",
-		"*-1\r\n" + encode("PING"):        "+PONG\r\n",
-		strings.Repeat(encode("PING"), 3): "+PONG\r\n",
-	} {
-		c.send(raw)
-		for range max(1, strings.Count(raw, "PING")) {
-			if got := c.reply(); got != want {
-				s.Errorf("%q\n got %q\nwant %q", raw, got, want)
-			}
-		}
-	}
-	for _, garbage := range []string{"PING\r\n", "xyz\r\n", "\r\n", "*1\r\n$10000000000\r\n", "*2000000000\r\n", "*1\r\n$4\r\nPINGxx"} {
-		c := s.dial()
-		c.send(garbage)
-		c.closed()
-	}
-}

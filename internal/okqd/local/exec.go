@@ -17,12 +17,15 @@ const maxFilling = 16 << 20
 // execution is one call of Exec.
 type execution struct {
 	now    int64
-	size   int     // of the contents to read
-	budget int     //
-	taken  []taken // in the order of the results that they belong to
-	final  bool    // there are pops without a lease
-	stop   bool    // what comes next must see what has been done so far
 	told   bool    // the results tell of events, so the disk must have them first
+	taken  []taken // in the order of the results that they belong to
+	size   int     // of their contents
+	budget int     // for size
+	full   bool    // it is used up
+	final  bool    // there are pops without a lease
+
+	reading map[*event]struct{} // the events of taken[:known], see needs
+	known   int
 }
 
 // taken is an event whose contents a result needs.
@@ -52,10 +55,10 @@ func (e *Engine) Exec(_ context.Context, ops []engine.Op, budget int) int {
 	x.now = e.now()
 	e.advanceLocked(x.now)
 	done := 0
-	for done < len(ops) && !x.stop {
+	for done < len(ops) && !x.full {
 		op := &ops[done]
-		if x.final && !(op.Kind == engine.Pop && op.Lease == 0) {
-			break // it must see those events gone
+		if e.mustSettleLocked(x, op) {
+			break
 		}
 		if !appliers[op.Kind](e, x, op) {
 			break
@@ -68,6 +71,36 @@ func (e *Engine) Exec(_ context.Context, ops []engine.Op, budget int) int {
 		e.settle(x, ops[:done], newest)
 	}
 	return done
+}
+
+// mustSettleLocked tells whether op has to wait until what was taken is read: because it would see events that are to
+// be gone by then, or because it would delete contents before they are read.
+func (e *Engine) mustSettleLocked(x *execution, op *engine.Op) bool {
+	switch {
+	case len(x.taken) == 0:
+		return false
+	case x.final && !(op.Kind == engine.Pop && op.Lease == 0):
+		return true
+	case op.Kind == engine.Flush:
+		return true
+	case op.Kind == engine.Ack && !op.Redo:
+		q := e.queues[string(op.Queue)]
+		return q != nil && x.needs(q.events[string(op.ID)])
+	}
+	return false
+}
+
+// needs tells whether ev's contents are still to be read.
+func (x *execution) needs(ev *event) bool {
+	if x.reading == nil {
+		x.reading = make(map[*event]struct{})
+	}
+	for _, t := range x.taken[x.known:] {
+		x.reading[t.ev] = struct{}{}
+	}
+	x.known = len(x.taken)
+	_, ok := x.reading[ev]
+	return ok
 }
 
 // settle waits until the results are true for good, and completes them.

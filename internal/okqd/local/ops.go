@@ -61,7 +61,7 @@ func (e *Engine) popLocked(x *execution, op *engine.Op) bool {
 	for n := 0; q != nil && q.ready > 0 && n < max(op.Count, 1); n++ {
 		ev := q.next()
 		if !x.take(op, ev, ev.deliveries+1) {
-			x.stop = true
+			x.full = true
 			return n > 0
 		}
 		q.unlink(ev)
