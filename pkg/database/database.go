@@ -72,3 +72,19 @@ func InTransaction(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) error
 	}
 	return nil
 }
+
+// Duplicates sorts the error of an unordered bulk write: it returns which of the models met a document that has their
+// _id, and err only if anything else went wrong.
+func Duplicates(err error) (models []int, rest error) {
+	var bulk mongo.BulkWriteException
+	if err == nil || !errors.As(err, &bulk) || bulk.WriteConcernError != nil {
+		return nil, err
+	}
+	for _, e := range bulk.WriteErrors {
+		if !mongo.IsDuplicateKeyError(e) {
+			return nil, err
+		}
+		models = append(models, e.Index)
+	}
+	return models, nil
+}

@@ -1,0 +1,177 @@
+package prefs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// A backfill gives each document that 0.4.0 stored under a mixed-case address the field k: its Key. It takes the
+// addresses in order, a page at a time, and skips those that have k, so it may end at any point and start again.
+//
+// The index over k is made when all are done. Its presence says so: until then, what is stored for a recipient may not
+// all be found, and Flags does not answer. Where it is there, documents that a 0.4.0 still running has added since are
+// looked for behind the work.
+type backfill struct {
+	emails *mongo.Collection
+	log    zerolog.Logger
+	cancel context.CancelFunc
+	ended  sync.WaitGroup
+	done   chan struct{} // closed once every document of before is found by its key
+}
+
+const (
+	backfillPage  = 1000
+	backfillWait  = 3 * time.Second // how long NewMongo waits for it
+	backfillRetry = 5 * time.Second // after an error
+	pageTimeout   = 2 * time.Minute // a page of a large collection without any mixed case reads all of it
+	keyIndex      = "k_1"
+)
+
+var errBackfill = fmt.Errorf("%w: the addresses stored by an older version are being indexed", ErrUnavailable)
+
+// mixedCase matches what Key may change. Letters beyond ASCII are told apart here, not in the database.
+const mixedCase = `[A-Z]|[^\x00-\x7F]`
+
+func startBackfill(ctx context.Context, emails *mongo.Collection, log zerolog.Logger) (*backfill, error) {
+	indexes, err := emails.Indexes().ListSpecifications(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the indexes of emails: %w", err)
+	}
+	complete := slices.ContainsFunc(indexes, func(s mongo.IndexSpecification) bool { return s.Name == keyIndex })
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	b := &backfill{emails: emails, log: log, cancel: cancel, done: make(chan struct{})}
+	if complete {
+		close(b.done)
+	}
+	b.ended.Go(func() { b.run(running, complete) })
+	select {
+	case <-b.done:
+	case <-time.After(backfillWait):
+		log.Warn().Msg("indexing the addresses stored by an older version; nothing is sent until that is done")
+	case <-ctx.Done():
+		b.stop()
+		return nil, ctx.Err()
+	}
+	return b, nil
+}
+
+// run works until every page is done, through errors of any kind.
+func (b *backfill) run(ctx context.Context, complete bool) {
+	for {
+		err := b.pages(ctx)
+		if err == nil && !complete {
+			err = b.index(ctx)
+		}
+		if err == nil {
+			break
+		}
+		if ctx.Err() == nil {
+			b.log.Warn().Err(err).Msg("index stored addresses, will retry")
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(backfillRetry):
+		}
+	}
+	if !complete {
+		close(b.done)
+	}
+}
+
+func (b *backfill) pages(ctx context.Context) error {
+	last := ""
+	for {
+		ids, err := b.page(ctx, last)
+		if err != nil {
+			return err
+		}
+		if err := b.fill(ctx, ids); err != nil {
+			return err
+		}
+		if len(ids) < backfillPage {
+			return nil
+		}
+		last = ids[len(ids)-1]
+	}
+}
+
+// page returns the next addresses that have no k and may need one.
+func (b *backfill) page(ctx context.Context, last string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
+	defer cancel()
+	cursor, err := b.emails.Find(ctx,
+		bson.D{
+			{Key: "_id", Value: bson.D{{Key: "$gt", Value: last}, {Key: "$regex", Value: mixedCase}}},
+			{Key: "k", Value: bson.D{{Key: "$exists", Value: false}}},
+		},
+		options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(backfillPage).
+			SetProjection(bson.D{{Key: "_id", Value: 1}}))
+	if err != nil {
+		return nil, fmt.Errorf("find mixed-case addresses: %w", err)
+	}
+	var docs []struct {
+		ID string `bson:"_id"`
+	}
+	if err := cursor.All(ctx, &docs); err != nil {
+		return nil, fmt.Errorf("find mixed-case addresses: %w", err)
+	}
+	ids := make([]string, len(docs))
+	for i, d := range docs {
+		ids[i] = d.ID
+	}
+	return ids, nil
+}
+
+func (b *backfill) fill(ctx context.Context, ids []string) error {
+	var models []mongo.WriteModel
+	for _, id := range ids {
+		if key := Key(id); key != id {
+			models = append(models, mongo.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: id}}).
+				SetUpdate(bson.D{{Key: "$set", Value: bson.D{{Key: "k", Value: key}}}}))
+		}
+	}
+	if len(models) == 0 {
+		return nil
+	}
+	if _, err := b.emails.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false)); err != nil {
+		return fmt.Errorf("fill in keys: %w", err)
+	}
+	return nil
+}
+
+func (b *backfill) index(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
+	defer cancel()
+	_, err := b.emails.Indexes().CreateOne(ctx, mongo.IndexModel{
+		Keys:    bson.D{{Key: "k", Value: 1}},
+		Options: options.Index().SetName(keyIndex).SetSparse(true),
+	})
+	if err != nil {
+		return fmt.Errorf("make the index of keys: %w", err)
+	}
+	return nil
+}
+
+// finished returns an error until all is done.
+func (b *backfill) finished() error {
+	select {
+	case <-b.done:
+		return nil
+	default:
+		return errBackfill
+	}
+}
+
+func (b *backfill) stop() {
+	b.cancel()
+	b.ended.Wait()
+}

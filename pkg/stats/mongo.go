@@ -1,0 +1,111 @@
+package stats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/levenlabs/postmaster/pkg/database"
+	"github.com/levenlabs/postmaster/pkg/job"
+)
+
+// Mongo keeps records in the collection "records".
+type Mongo struct{ records *mongo.Collection }
+
+// indexTimeout bounds the building of the index, which is there already wherever 0.4.0 has run.
+const indexTimeout = 10 * time.Minute
+
+// NewMongo returns a store over db, whose writes must be acknowledged by a majority, after making its index.
+func NewMongo(ctx context.Context, db *mongo.Database) (*Mongo, error) {
+	m := &Mongo{db.Collection("records")}
+	ctx, cancel := context.WithTimeout(ctx, indexTimeout)
+	defer cancel()
+	_, err := m.records.Indexes().CreateOne(ctx, mongo.IndexModel{
+		Keys:    bson.D{{Key: "uid", Value: 1}, {Key: "r", Value: 1}, {Key: "tc", Value: 1}},
+		Options: options.Index().SetSparse(true), // as 0.4.0 made it
+	})
+	if err != nil && !differs(err) {
+		return nil, available(fmt.Errorf("make the index of records: %w", err))
+	}
+	return m, nil
+}
+
+// differs tells whether an index could not be made because there is one of its name or keys with other options, which
+// serves as well.
+func differs(err error) bool {
+	const optionsConflict, keySpecsConflict = 85, 86
+	var server mongo.ServerError
+	return errors.As(err, &server) && (server.HasErrorCode(optionsConflict) || server.HasErrorCode(keySpecsConflict))
+}
+
+// Lookup implements Store.
+func (m *Mongo) Lookup(ctx context.Context, ids []job.ID) (map[job.ID]*Record, error) {
+	entries, err := m.load(ctx, ids)
+	if err != nil {
+		return nil, available(fmt.Errorf("look up records: %w", err))
+	}
+	records := make(map[job.ID]*Record, len(entries))
+	for id, e := range entries {
+		records[id] = e.shown()
+	}
+	return records, nil
+}
+
+func (m *Mongo) load(ctx context.Context, ids []job.ID) (map[job.ID]*entry, error) {
+	keys, err := objectIDs(ids)
+	if err != nil {
+		return nil, err
+	}
+	cursor, err := m.records.Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}})
+	if err != nil {
+		return nil, err
+	}
+	var docs []document
+	if err := cursor.All(ctx, &docs); err != nil {
+		return nil, err
+	}
+	entries := make(map[job.ID]*entry, len(docs))
+	for i := range docs {
+		e := docs[i].entry()
+		entries[e.ID] = e
+	}
+	return entries, nil
+}
+
+// Last implements Store.
+func (m *Mongo) Last(ctx context.Context, recipient, uniqueID string) (*Record, error) {
+	accepted := bson.A{
+		bson.D{{Key: "st", Value: Accepted}},
+		bson.D{{Key: "st", Value: bson.D{{Key: "$exists", Value: false}}}}, // of 0.4.0
+		bson.D{{Key: "ev", Value: bson.D{{Key: "$exists", Value: true}}}},
+		bson.D{{Key: "s", Value: bson.D{{Key: "$ne", Value: 0}}}},
+	}
+	var doc document
+	err := m.records.FindOne(ctx,
+		bson.D{
+			{Key: "uid", Value: uniqueID},
+			{Key: "r", Value: bson.D{{Key: "$in", Value: spellings(recipient)}}},
+			{Key: "$or", Value: accepted},
+		},
+		options.FindOne().SetSort(bson.D{{Key: "tc", Value: -1}, {Key: "_id", Value: -1}}),
+	).Decode(&doc)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, available(fmt.Errorf("find last record: %w", err))
+	}
+	return doc.entry().shown(), nil
+}
+
+// write sends the models in one unordered bulk. It returns which inserts met an existing record.
+func (m *Mongo) write(ctx context.Context, models []mongo.WriteModel) (*mongo.BulkWriteResult, []int, error) {
+	result, err := m.records.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+	met, err := database.Duplicates(err)
+	return result, met, err
+}

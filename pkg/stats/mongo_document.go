@@ -1,0 +1,85 @@
+package stats
+
+import (
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/levenlabs/postmaster/pkg/job"
+)
+
+// A document is a record in MongoDB. Those of 0.4.0 end with err.
+type document struct {
+	ID         bson.ObjectID        `bson:"_id"`
+	Recipient  string               `bson:"r"`
+	EmailFlags int64                `bson:"ef"`
+	StateFlags int64                `bson:"s"`
+	UniqueID   string               `bson:"uid"`
+	Env        string               `bson:"se"`
+	Created    time.Time            `bson:"tc"`
+	Updated    time.Time            `bson:"ts"`
+	Error      string               `bson:"err,omitempty"` // of the latest bounce or drop
+	ErrorAt    time.Time            `bson:"ea,omitempty"`  // when that was
+	State      State                `bson:"st"`
+	Attempts   int                  `bson:"at"`
+	Free       int                  `bson:"fr,omitempty"`
+	Attempted  time.Time            `bson:"ta,omitempty"`
+	Token      string               `bson:"tok,omitempty"`
+	MessageID  string               `bson:"mid,omitempty"`
+	Reason     string               `bson:"why,omitempty"`
+	Evidence   map[string]time.Time `bson:"ev,omitempty"`
+}
+
+func (d *document) entry() *entry {
+	e := &entry{
+		Record: Record{
+			ID: job.ID(d.ID.Hex()), Recipient: d.Recipient, EmailFlags: d.EmailFlags, StateFlags: d.StateFlags,
+			UniqueID: d.UniqueID, Env: d.Env, Created: d.Created, Updated: d.Updated, Error: d.Error,
+			State: d.State, Attempts: d.Attempts, Free: d.Free, Attempted: d.Attempted, Token: d.Token,
+			MessageID: d.MessageID, Reason: d.Reason, Evidence: d.Evidence,
+		},
+		reasonAt: d.ErrorAt,
+	}
+	if e.State == "" {
+		e.State = Accepted // 0.4.0 wrote its records as it sent
+	}
+	return e
+}
+
+// newDocument is the document of a first attempt.
+func newDocument(id bson.ObjectID, a Attempt) *document {
+	return &document{
+		ID: id, Recipient: a.Recipient, EmailFlags: a.EmailFlags, UniqueID: a.UniqueID, Env: a.Env,
+		Created: a.Created, Updated: later(a.Created, a.At),
+		State: Attempting, Attempts: a.Number, Attempted: a.At, Token: a.Token,
+	}
+}
+
+// subject are the fields of a document that has none yet.
+func subject(s Subject) bson.D {
+	return bson.D{
+		{Key: "r", Value: s.Recipient}, {Key: "ef", Value: s.EmailFlags}, {Key: "uid", Value: s.UniqueID},
+		{Key: "se", Value: s.Env}, {Key: "tc", Value: s.Created},
+	}
+}
+
+func objectID(id job.ID) (bson.ObjectID, error) {
+	oid, err := bson.ObjectIDFromHex(string(id))
+	if err != nil {
+		return oid, fmt.Errorf("mail id %q: %w", id, err)
+	}
+	return oid, nil
+}
+
+func objectIDs(ids []job.ID) ([]bson.ObjectID, error) {
+	oids := make([]bson.ObjectID, len(ids))
+	for i, id := range ids {
+		oid, err := objectID(id)
+		if err != nil {
+			return nil, err
+		}
+		oids[i] = oid
+	}
+	return oids, nil
+}
