@@ -17,6 +17,16 @@ func spellings(recipient string) []string {
 	return []string{recipient}
 }
 
+// checkIDs returns an error if any of them cannot be a mail's.
+func checkIDs(ids ...job.ID) error {
+	for _, id := range ids {
+		if !id.Valid() {
+			return fmt.Errorf("bad mail id %q", id)
+		}
+	}
+	return nil
+}
+
 // count tells the events of known mails from the others.
 func count(events []job.Event, known map[job.ID]bool) FoldResult {
 	var result FoldResult

@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"fmt"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -65,11 +64,10 @@ func subject(s Subject) bson.D {
 }
 
 func objectID(id job.ID) (bson.ObjectID, error) {
-	oid, err := bson.ObjectIDFromHex(string(id))
-	if err != nil {
-		return oid, fmt.Errorf("mail id %q: %w", id, err)
+	if err := checkIDs(id); err != nil {
+		return bson.NilObjectID, err
 	}
-	return oid, nil
+	return bson.ObjectIDFromHex(string(id))
 }
 
 func objectIDs(ids []job.ID) ([]bson.ObjectID, error) {

@@ -12,6 +12,9 @@ import (
 
 // Lookup implements Store.
 func (s *SQLite) Lookup(ctx context.Context, ids []job.ID) (map[job.ID]*Record, error) {
+	if err := checkIDs(ids...); err != nil {
+		return nil, fmt.Errorf("look up records: %w", err)
+	}
 	list, err := json.Marshal(ids)
 	if err != nil {
 		return nil, fmt.Errorf("look up records: %w", err)

@@ -21,6 +21,9 @@ type rowTx struct {
 
 // load returns the record of id, or nil.
 func (t *rowTx) load(id job.ID) (*entry, error) {
+	if err := checkIDs(id); err != nil {
+		return nil, err
+	}
 	e, err := scan(t.get.QueryRowContext(t.ctx, string(id)))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
