@@ -1,0 +1,113 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"github.com/levenlabs/postmaster/pkg/okq"
+)
+
+// A batch is the mails of one pop on their way. A step hands on those that go further, and has the others finished
+// beside it.
+type batch struct {
+	w *Worker
+	// waiting ends when the process is stopped: who has not begun an attempt by then does not, and is given back.
+	waiting context.Context
+	// jobs ends --drain-wait later, and cuts off who has.
+	jobs context.Context
+	wg   sync.WaitGroup
+
+	mu    sync.Mutex // protects again
+	again []*mail    // those that go round again: SendGrid did not take them through no fault of theirs
+}
+
+// handleMails sees a batch of mails through. Those that are unfinished when it returns are given back.
+func (w *Worker) handleMails(run, jobs context.Context, deliveries []*okq.Delivery) {
+	w.gate.hold(len(deliveries))
+	defer w.gate.hold(-len(deliveries))
+	waiting, cancel := context.WithCancelCause(jobs)
+	defer cancel(nil)
+	defer context.AfterFunc(run, func() { cancel(context.Cause(run)) })()
+
+	b := &batch{w: w, waiting: waiting, jobs: jobs}
+	mails := make([]*mail, len(deliveries))
+	for i, d := range deliveries {
+		mails[i] = newMail(d)
+	}
+	for len(mails) > 0 && w.gate.wait(waiting) == nil {
+		mails = b.round(mails)
+	}
+}
+
+// round takes mails as far as they get and returns those that have to go round again. Every round asks for the
+// preferences anew, since it may come an hour after the last.
+func (b *batch) round(mails []*mail) []*mail {
+	b.again = nil
+	mails = b.recall(mails)
+	mails, suspects := b.split(mails)
+	b.send(b.prepare(mails))
+	b.wg.Wait()
+	for _, m := range suspects {
+		b.alone(m)
+	}
+	return b.again
+}
+
+// prepare leaves those that may be sent.
+func (b *batch) prepare(mails []*mail) []*mail {
+	mails = b.each(mails, b.decode)
+	mails = b.each(mails, b.judge)
+	return b.permit(mails)
+}
+
+// send starts an attempt for each.
+func (b *batch) send(mails []*mail) {
+	for _, m := range mails {
+		b.beside(m, b.deliver)
+	}
+}
+
+// each keeps the mails for which step returns true. A panic is that mail's failure alone.
+func (b *batch) each(mails []*mail, step func(*mail) bool) []*mail {
+	kept := mails[:0]
+	for _, m := range mails {
+		if b.guard(m, step) {
+			kept = append(kept, m)
+		}
+	}
+	return kept
+}
+
+func (b *batch) guard(m *mail, step func(*mail) bool) bool {
+	defer b.recover(m)
+	return step(m)
+}
+
+// beside does something to a mail without holding up the others.
+func (b *batch) beside(m *mail, do func(*mail)) {
+	b.wg.Go(func() {
+		defer b.recover(m)
+		do(m)
+	})
+}
+
+// recover makes a panic the failure of one mail, which comes again later. Its attempt, if it was in one, is of unknown
+// outcome then, and the ledger says so.
+func (b *batch) recover(m *mail) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	b.w.m.jobs.WithLabelValues("panic").Inc()
+	b.w.logOf(m).Error().Str("panic", fmt.Sprint(p)).Str("stack", string(debug.Stack())).Msg("job panicked")
+	b.w.later(b.jobs, m, backoff(m.Deliveries))
+}
+
+// repeat sends a mail round again.
+func (b *batch) repeat(m *mail) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.again = append(b.again, m)
+}

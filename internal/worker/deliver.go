@@ -1,0 +1,145 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/levenlabs/postmaster/internal/sendgrid"
+	"github.com/levenlabs/postmaster/pkg/job"
+	"github.com/levenlabs/postmaster/pkg/stats"
+)
+
+var errNoTime = errors.New("the lease would end before the send")
+
+// deliver makes one attempt to send a mail. It leaves the mail finished, or going round again, or, when the process is
+// stopped first, unfinished.
+func (b *batch) deliver(m *mail) {
+	w := b.w
+	if !take(b.waiting, w.starts) {
+		return
+	}
+	defer func() { <-w.starts }()
+	if w.rate.Wait(b.waiting) != nil {
+		return
+	}
+	open, probe := w.gate.pass()
+	if !open {
+		b.repeat(m)
+		return
+	}
+	p := &passage{gate: w.gate, probe: probe}
+	defer p.abandon()
+	if !b.begin(m) {
+		return
+	}
+	result, sent := b.post(m, p)
+	if !sent {
+		w.release(b.jobs, m)
+		b.repeat(m)
+		return
+	}
+	if result.Outcome == sendgrid.Refused && w.gate.acceptedSince(m.refused) {
+		result.Outcome = sendgrid.NotSent // others were taken since: it is this mail after all
+	}
+	p.report(result)
+	w.conclude(b, m, result)
+}
+
+// begin writes the attempt into the ledger. If the ledger does not stand where it should, the mail goes round again and
+// is looked up.
+func (b *batch) begin(m *mail) bool {
+	w := b.w
+	if err := w.timeLeft(m); err != nil {
+		return false
+	}
+	m.attempted = time.Now()
+	if w.deps.Stats == nil {
+		m.attempts++
+		return true
+	}
+	attempt := stats.Attempt{Subject: w.subject(m), Number: m.attempts + 1, Token: w.tokens.next(), At: m.attempted}
+	won, err := w.begins.do(m.Context(), attempt)
+	switch {
+	case err != nil:
+		w.complain(m.Context(), err, "begin attempt")
+		if m.Context().Err() == nil {
+			w.later(b.jobs, m, backoff(m.Deliveries))
+		}
+		return false
+	case !won:
+		m.lookup = true
+		b.repeat(m)
+		return false
+	}
+	m.attempts++
+	return true
+}
+
+// timeLeft fails when the lease cannot be extended and ends before a send would.
+func (w *Worker) timeLeft(m *mail) error {
+	ctx := m.Context()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < w.cfg.SendTimeout {
+		return errNoTime
+	}
+	return nil
+}
+
+// post sends the mail unless something has come up since the attempt began: the gate was closed; or writing the attempt
+// took so long, for want of a store, that its time is no use for waiting for evidence any more.
+func (b *batch) post(m *mail, p *passage) (result sendgrid.Result, sent bool) {
+	w := b.w
+	if !take(m.Context(), w.posts) {
+		return result, false
+	}
+	defer func() { <-w.posts }()
+	stale := time.Since(m.attempted) > max(w.cfg.EvidenceWait/2, 5*time.Second)
+	if stale && w.deps.Stats != nil || !p.stillOpen() || w.timeLeft(m) != nil {
+		return result, false
+	}
+	w.m.inFlight.Inc()
+	defer w.m.inFlight.Dec()
+	ctx, cancel := context.WithTimeout(m.Context(), w.cfg.SendTimeout)
+	defer cancel()
+	start := time.Now()
+	result = w.deps.Sender.Send(ctx, m.email)
+	w.m.sendSeconds.Observe(time.Since(start).Seconds())
+	return result, true
+}
+
+// take takes a place, or returns false once ctx has ended.
+func take(ctx context.Context, places chan struct{}) bool {
+	select {
+	case places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// conclude does what an outcome asks for. The ledger is always written before okq is told: the other way round a kill
+// in between would leave a mail that nobody remembers having sent.
+func (w *Worker) conclude(b *batch, m *mail, r sendgrid.Result) {
+	took := time.Since(m.attempted)
+	w.m.outcomes.WithLabelValues(r.Outcome.String()).Inc()
+	switch r.Outcome {
+	case sendgrid.Accepted:
+		if w.settle(b.jobs, m, stats.Settlement{State: stats.Accepted, MessageID: r.MessageID}) {
+			w.sent(b.jobs, m, r, took)
+		}
+	case sendgrid.NotSent:
+		w.retry(b.jobs, m, r)
+	case sendgrid.Unknown:
+		w.doubt(b.jobs, m, r)
+	case sendgrid.Rejected:
+		w.bury(b.jobs, m, death{reason: job.ReasonRejected, detail: r.Reason(), errors: r.Errors, state: stats.Rejected})
+	default: // Limited and Refused: not the mail's fault
+		w.logOf(m).Debug().Int("status", r.Status).Stringer("outcome", r.Outcome).Msg("not taken, waiting")
+		m.refused = time.Now()
+		w.release(b.jobs, m)
+		b.repeat(m)
+	}
+}

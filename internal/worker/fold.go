@@ -1,0 +1,209 @@
+package worker
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/levenlabs/postmaster/pkg/job"
+	"github.com/levenlabs/postmaster/pkg/okq"
+	"github.com/levenlabs/postmaster/pkg/prefs"
+)
+
+const (
+	foldBatch = 32   // batches of events folded together
+	foldMost  = 5000 // events of one call to the stores
+)
+
+// handleEvents folds the events of several webhook POSTs into the stores, and acks only what was folded whole. Folding
+// twice is folding once, so a kill anywhere costs nothing.
+func (w *Worker) handleEvents(ctx context.Context, batch []*okq.Delivery) {
+	var events []job.Event
+	var decoded []*okq.Delivery
+	for _, d := range batch {
+		some, err := w.decodeEvents(d.Contents)
+		if err != nil {
+			w.buryEvents(ctx, d, err)
+			continue
+		}
+		events, decoded = append(events, some...), append(decoded, d)
+	}
+	for some := range slices.Chunk(events, foldMost) {
+		if err := w.fold(ctx, some); err != nil {
+			w.complain(ctx, err, "fold events")
+			w.postpone(ctx, decoded)
+			return
+		}
+	}
+	w.observeLag(events)
+	for _, d := range decoded {
+		if err := d.Ack(ctx); err != nil {
+			w.log.Warn().Err(err).Str("event_id", d.ID).Msg("cannot ack, the events will come again")
+		}
+	}
+	w.log.Debug().Int("events", len(events)).Int("batches", len(decoded)).Msg("folded")
+}
+
+// decodeEvents reads one POST's events. An element that is none is counted and left out; it never costs the others.
+func (w *Worker) decodeEvents(contents []byte) ([]job.Event, error) {
+	raws, err := job.SplitEvents(contents)
+	if err != nil {
+		return nil, err
+	}
+	events := make([]job.Event, 0, len(raws))
+	for _, raw := range raws {
+		e, err := job.DecodeEvent(raw)
+		switch {
+		case err != nil:
+			w.m.events.WithLabelValues("other", "bad").Inc()
+		case !e.Ours() && e.Type != job.EventOneClick:
+			w.m.events.WithLabelValues(typeLabel(e.Type), "foreign").Inc()
+		default:
+			events = append(events, e)
+		}
+	}
+	return events, nil
+}
+
+// fold writes events: into the mails' records, and what is about a recipient rather than a mail into the preferences.
+func (w *Worker) fold(ctx context.Context, events []job.Event) error {
+	unknown := 0
+	err := w.stored(ctx, "fold events", func(ctx context.Context) error {
+		result, err := w.deps.Stats.Fold(ctx, events)
+		unknown = result.Unknown
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	incidents, err := w.incidents(ctx, events)
+	if err != nil {
+		return err
+	}
+	if len(incidents) > 0 {
+		err = w.stored(ctx, "record incidents", func(ctx context.Context) error { return w.deps.Prefs.Record(ctx, incidents) })
+		if err != nil {
+			return err
+		}
+	}
+	for _, e := range events {
+		w.m.events.WithLabelValues(typeLabel(e.Type), "folded").Inc()
+	}
+	w.m.events.WithLabelValues("any", "unknown").Add(float64(unknown))
+	return nil
+}
+
+// postpone gives back what could not be folded. It is not the store's being away, which is waited for.
+func (w *Worker) postpone(ctx context.Context, batch []*okq.Delivery) {
+	if ctx.Err() != nil {
+		return // stopped: the consumer gives them back
+	}
+	for _, d := range batch {
+		if err := d.Redo(ctx, backoff(max(d.Deliveries, 1))); err != nil {
+			w.log.Warn().Err(err).Str("event_id", d.ID).Msg("cannot give back, the lease will")
+		}
+	}
+}
+
+// buryEvents keeps what is no batch of events for a person to look at.
+func (w *Worker) buryEvents(ctx context.Context, d *okq.Delivery, cause error) {
+	letter := job.DeadLetter{ID: d.ID, Queue: d.Queue, Reason: job.ReasonUndecodable, Detail: cause.Error(), Deliveries: d.Deliveries}
+	letter.SetContents(d.Contents)
+	contents, err := letter.Encode()
+	if err == nil {
+		err = w.pushUntilDone(ctx, okq.Event{Queue: job.DeadQueue(d.Queue), ID: d.ID, Contents: contents})
+	}
+	if err != nil {
+		w.complain(ctx, err, "queue dead letter")
+		return
+	}
+	w.m.dead.WithLabelValues(job.ReasonUndecodable).Inc()
+	w.log.Error().Err(cause).Str("event_id", d.ID).Str("queue", d.Queue).Msg("dead")
+	if err := d.Ack(ctx); err != nil {
+		w.log.Warn().Err(err).Str("event_id", d.ID).Msg("cannot ack, the events will come again")
+	}
+}
+
+func (w *Worker) observeLag(events []job.Event) {
+	var latest time.Time
+	for _, e := range events {
+		if e.At.After(latest) {
+			latest = e.At
+		}
+	}
+	if !latest.IsZero() {
+		w.m.foldLag.Set(time.Since(latest).Seconds())
+	}
+}
+
+// typeLabel bounds the label's values: SendGrid may invent events, and others with its password too.
+func typeLabel(eventType string) string {
+	switch eventType {
+	case job.EventProcessed, job.EventDeferred, job.EventDelivered, job.EventBounce, job.EventDropped, job.EventOpen,
+		job.EventClick, job.EventSpamReport, job.EventUnsubscribe, job.EventGroupUnsubscribe,
+		job.EventGroupResubscribe, job.EventOneClick:
+		return eventType
+	}
+	return "other"
+}
+
+// incidents are what the events say of their recipients.
+//
+// A bounce counts against an address unless SendGrid calls it "blocked": then the recipient's server refused the
+// sender or the content for now, which says nothing of the address.
+func (w *Worker) incidents(ctx context.Context, events []job.Event) ([]prefs.Incident, error) {
+	kinds, err := w.kindsOf(ctx, events)
+	if err != nil {
+		return nil, err
+	}
+	var list []prefs.Incident
+	for _, e := range events {
+		i := prefs.Incident{Address: e.Email, At: e.At}
+		switch e.Type {
+		case job.EventBounce:
+			if e.Kind == "blocked" {
+				continue
+			}
+			i.Kind = prefs.Bounce
+		case job.EventSpamReport:
+			i.Kind = prefs.SpamReport
+		case job.EventUnsubscribe, job.EventGroupUnsubscribe:
+			i.Kind, i.Flags = prefs.OptOut, kinds[e.StatsID]
+		case job.EventGroupResubscribe:
+			i.Kind, i.Flags = prefs.OptIn, kinds[e.StatsID]
+		case job.EventOneClick:
+			i.Kind, i.Flags = prefs.OptOut, e.Flags
+		default:
+			continue
+		}
+		aboutFlags := i.Kind == prefs.OptOut || i.Kind == prefs.OptIn
+		if i.Address == "" || aboutFlags && i.Flags == 0 {
+			continue // nobody, or a mail of no kind: there is nothing to opt out of
+		}
+		list = append(list, i)
+	}
+	return list, nil
+}
+
+// kindsOf looks up the kinds of the mails that someone unsubscribed from, or subscribed to again.
+func (w *Worker) kindsOf(ctx context.Context, events []job.Event) (map[job.ID]int64, error) {
+	var ids []job.ID
+	for _, e := range events {
+		switch e.Type {
+		case job.EventUnsubscribe, job.EventGroupUnsubscribe, job.EventGroupResubscribe:
+			ids = append(ids, e.StatsID)
+		}
+	}
+	kinds := make(map[job.ID]int64, len(ids))
+	if len(ids) == 0 {
+		return kinds, nil
+	}
+	err := w.stored(ctx, "look up mails", func(ctx context.Context) error {
+		records, err := w.deps.Stats.Lookup(ctx, ids)
+		for id, r := range records {
+			kinds[id] = r.EmailFlags
+		}
+		return err
+	})
+	return kinds, err
+}

@@ -1,0 +1,51 @@
+package worker
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/levenlabs/postmaster/pkg/job"
+	"github.com/levenlabs/postmaster/pkg/stats"
+)
+
+// decode reads a job and drops what is not to be sent, now or at all.
+func (b *batch) decode(m *mail) bool {
+	if m.email == nil {
+		e, err := job.DecodeEmail(m.ID, m.Contents)
+		if err != nil {
+			b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, death{reason: job.ReasonUndecodable, detail: err.Error()}) })
+			return false
+		}
+		m.email = e
+		if err := invalid(e); err != nil {
+			b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, death{reason: job.ReasonInvalid, detail: err.Error()}) })
+			return false
+		}
+	}
+	now := time.Now()
+	if m.email.Expired(now) {
+		b.beside(m, func(m *mail) { b.w.drop(b.jobs, m, stats.Expired, "expired") })
+		return false
+	}
+	// pm-api had okq keep the mail until then, if okq can; one that cannot shows it again and again.
+	if early := time.Unix(m.email.SendAt, 0).Sub(now); m.email.SendAt != 0 && early > 0 {
+		b.beside(m, func(m *mail) { b.w.later(b.jobs, m, early) })
+		return false
+	}
+	return true
+}
+
+// notSendGrids are the fields whose limits are postmaster's own. Jobs of 0.4.0, which had other limits, are not held to
+// them: SendGrid never sees these fields.
+var notSendGrids = []string{"flags", "uniqueID", "idempotencyKey", "priority", "onUnknown", "sendAt", "sendBefore"}
+
+// invalid spares SendGrid a mail that it would reject: it blocks accounts over repeated bad requests.
+func invalid(e *job.Email) error {
+	err := e.Validate()
+	var field *job.FieldError
+	if errors.As(err, &field) && slices.Contains(notSendGrids, field.Field) {
+		return nil
+	}
+	return err
+}

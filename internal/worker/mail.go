@@ -1,0 +1,62 @@
+package worker
+
+import (
+	"time"
+
+	"github.com/levenlabs/postmaster/pkg/job"
+	"github.com/levenlabs/postmaster/pkg/okq"
+	"github.com/levenlabs/postmaster/pkg/stats"
+)
+
+// A mail is a job in hand. Only one goroutine at a time has it.
+type mail struct {
+	*okq.Delivery
+	email *job.Email // nil until it is decoded
+
+	// What the ledger says; nil when it knows nothing of the mail. A first delivery is not looked up: that its attempt
+	// cannot begin is how a record that there is after all shows.
+	rec    *stats.Record
+	lookup bool // rec has to be read
+
+	attempts  int       // the number of the latest attempt
+	free      int       // how many of them do not count
+	attempted time.Time // when the latest began
+
+	refused time.Time // when SendGrid refused the account over this mail
+}
+
+// newMail is a mail that was just popped. Servers that do not tell deliveries may have popped it before.
+func newMail(d *okq.Delivery) *mail { return &mail{Delivery: d, lookup: d.Deliveries != 1} }
+
+// id names the mail in the ledger, decoded or not: the event of a job is called by the job's id.
+func (m *mail) id() job.ID {
+	if m.email != nil {
+		return m.email.ID
+	}
+	return job.DeriveID(m.ID)
+}
+
+// remember takes over what the ledger says.
+func (m *mail) remember(rec *stats.Record) {
+	m.rec, m.lookup = rec, false
+	if rec != nil {
+		m.attempts, m.free, m.attempted = rec.Attempts, rec.Free, rec.Attempted
+	}
+}
+
+// spent is how many attempts count against --max-attempts. Without a ledger each delivery was one.
+func (w *Worker) spent(m *mail) int {
+	if w.deps.Stats == nil {
+		return m.Deliveries
+	}
+	return m.attempts - m.free
+}
+
+// subject is what the ledger says of the mail from the first write on.
+func (w *Worker) subject(m *mail) stats.Subject {
+	s := stats.Subject{ID: m.id(), Env: w.cfg.Environment, Created: time.Now()}
+	if e := m.email; e != nil {
+		s.Recipient, s.EmailFlags, s.UniqueID = e.To, e.Flags, e.UniqueID
+	}
+	return s
+}

@@ -1,0 +1,58 @@
+package worker
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/levenlabs/postmaster/internal/sendgrid"
+)
+
+// metrics are what the worker counts.
+type metrics struct {
+	jobs        *prometheus.CounterVec // result: sent retried unknown dead optedOut expired panic
+	outcomes    *prometheus.CounterVec // outcome: as sendgrid.Outcome.String
+	dead        *prometheus.CounterVec // reason: as job.Reason…
+	unknown     *prometheus.CounterVec // step: opened evidence resend hold
+	attempts    prometheus.Histogram
+	sendSeconds prometheus.Histogram
+	inFlight    prometheus.Gauge
+	inHand      prometheus.Gauge
+	breaker     prometheus.Gauge
+	pauses      prometheus.Counter
+	storeAway   prometheus.Gauge
+	events      *prometheus.CounterVec // type: SendGrid's or "other"; result: folded unknown foreign bad
+	foldLag     prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "pm_worker_" + name, Help: help}, labels)
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "pm_worker_" + name, Help: help})
+	}
+	m := &metrics{
+		jobs:     counter("jobs_total", "Email jobs by what became of them.", "result"),
+		outcomes: counter("posts_total", "Posts to SendGrid by their outcome.", "outcome"),
+		dead:     counter("dead_total", "Dead letters by reason.", "reason"),
+		unknown:  counter("unknown_total", "Mails whose outcome became unknown (opened), and how that ended.", "step"),
+		attempts: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "pm_worker_attempts", Help: "Attempts that an accepted mail took.", Buckets: []float64{1, 2, 3, 5, 8, 12},
+		}),
+		sendSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "pm_worker_send_duration_seconds", Help: "Time of a post to SendGrid.", Buckets: prometheus.ExponentialBuckets(.005, 2, 13),
+		}),
+		inFlight:  gauge("in_flight", "Mails being posted."),
+		inHand:    gauge("in_hand", "Mails popped and not finished."),
+		breaker:   gauge("breaker_open", "1 while SendGrid refuses the account."),
+		pauses:    prometheus.NewCounter(prometheus.CounterOpts{Name: "pm_worker_rate_limit_pauses_total", Help: "Pauses that SendGrid asked for by 429."}),
+		storeAway: gauge("store_unavailable", "1 while a store does not answer."),
+		events:    counter("events_total", "Webhook events by type and what became of them.", "type", "result"),
+		foldLag:   gauge("fold_lag_seconds", "Age of the latest event of the last fold."),
+	}
+	reg.MustRegister(m.jobs, m.outcomes, m.dead, m.unknown, m.attempts, m.sendSeconds, m.inFlight, m.inHand,
+		m.breaker, m.pauses, m.storeAway, m.events, m.foldLag)
+	for o := sendgrid.Accepted; o <= sendgrid.Unknown; o++ {
+		m.outcomes.WithLabelValues(o.String()) // a series that is 0 can be alerted on, one that is missing cannot
+	}
+	return m
+}

@@ -1,0 +1,110 @@
+package worker
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/levenlabs/postmaster/internal/sendgrid"
+	"github.com/levenlabs/postmaster/pkg/job"
+	"github.com/levenlabs/postmaster/pkg/stats"
+)
+
+// retry has a mail that SendGrid certainly does not have sent again later, or buries it if that was its last attempt.
+func (w *Worker) retry(ctx context.Context, m *mail, r sendgrid.Result) {
+	spent := w.spent(m)
+	if spent >= w.cfg.MaxAttempts {
+		w.bury(ctx, m, death{reason: job.ReasonAttempts, detail: r.Reason(), errors: r.Errors})
+		return
+	}
+	w.settle(ctx, m, stats.Settlement{State: stats.Retrying, Reason: r.Reason()})
+	delay := backoff(spent)
+	w.m.jobs.WithLabelValues("retried").Inc()
+	w.logOf(m).Warn().Int("attempt", m.attempts).Int("status", r.Status).AnErr("error", r.Err).
+		Dur("delay_ms", delay).Msg("not sent, will retry")
+	w.later(ctx, m, delay)
+}
+
+// doubt has a mail that SendGrid may have looked at again once an event had the time to come. Without a ledger none can.
+func (w *Worker) doubt(ctx context.Context, m *mail, r sendgrid.Result) {
+	w.m.unknown.WithLabelValues("opened").Inc()
+	w.logOf(m).Warn().Int("attempt", m.attempts).Int("status", r.Status).AnErr("error", r.Err).Msg("outcome unknown")
+	if w.deps.Stats == nil && (w.holds(m.email) || w.spent(m) >= w.cfg.MaxAttempts) {
+		w.bury(ctx, m, death{reason: job.ReasonUnknown, detail: r.Reason(), errors: r.Errors})
+		return
+	}
+	w.settle(ctx, m, stats.Settlement{State: stats.Unknown, Reason: r.Reason()})
+	w.m.jobs.WithLabelValues("unknown").Inc()
+	w.later(ctx, m, w.cfg.EvidenceWait)
+}
+
+// release takes back an attempt that came to nothing through no fault of the mail: it does not count.
+func (w *Worker) release(ctx context.Context, m *mail) {
+	m.free++
+	w.settle(ctx, m, stats.Settlement{State: stats.Retrying})
+}
+
+// drop ends a mail that is not to be sent.
+func (w *Worker) drop(ctx context.Context, m *mail, state stats.State, why string) {
+	if w.settle(ctx, m, stats.Settlement{State: state, Reason: why}) {
+		w.m.jobs.WithLabelValues(string(state)).Inc()
+		w.end(ctx, m, why)
+	}
+}
+
+// settle writes what became of the mail, and returns false when it could not be before ctx ended.
+func (w *Worker) settle(ctx context.Context, m *mail, s stats.Settlement) bool {
+	if w.deps.Stats == nil {
+		return true
+	}
+	s.Subject, s.Number, s.Free, s.At = w.subject(m), m.attempts, m.free, time.Now()
+	if _, err := w.settles.do(ctx, s); err != nil {
+		w.complain(ctx, err, "settle attempt")
+		return false
+	}
+	return true
+}
+
+// end finishes a job and says how: one line for each mail.
+func (w *Worker) end(ctx context.Context, m *mail, how string) {
+	w.logOf(m).Info().Int("attempt", m.attempts).Msg(how)
+	w.ack(ctx, m)
+}
+
+// sent finishes a job that SendGrid accepted and the ledger knows.
+func (w *Worker) sent(ctx context.Context, m *mail, r sendgrid.Result, took time.Duration) {
+	w.m.jobs.WithLabelValues("sent").Inc()
+	w.m.attempts.Observe(float64(max(w.spent(m), 1)))
+	w.logOf(m).Info().Int("attempt", m.attempts).Int("status", r.Status).Str("sg_message_id", r.MessageID).
+		Dur("took_ms", took).Msg("sent")
+	w.ack(ctx, m)
+}
+
+// ack ends a job. If it fails the job comes again, and the ledger ends it then.
+func (w *Worker) ack(ctx context.Context, m *mail) {
+	if err := m.Ack(ctx); err != nil {
+		w.logOf(m).Warn().Err(err).Msg("cannot ack, the job will come again")
+	}
+}
+
+// later gives a job back to its queue for a time. If that fails, the end of its lease does the same.
+func (w *Worker) later(ctx context.Context, m *mail, delay time.Duration) {
+	if err := m.Redo(context.WithoutCancel(ctx), delay); err != nil {
+		w.logOf(m).Warn().Err(err).Msg("cannot give back, the lease will")
+	}
+}
+
+const (
+	firstBackoff = time.Second
+	maxBackoff   = 10 * time.Minute
+)
+
+// backoff is how long to wait after the nth failure: at random up to a bound that doubles each time, so that mails that
+// failed together do not come together.
+func backoff(n int) time.Duration {
+	bound := maxBackoff
+	if shift := max(n, 1) - 1; shift < 10 {
+		bound = min(firstBackoff<<shift, maxBackoff)
+	}
+	return bound/10 + rand.N(bound-bound/10)
+}

@@ -1,0 +1,116 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/levenlabs/postmaster/pkg/job"
+	"github.com/levenlabs/postmaster/pkg/stats"
+)
+
+// recall reads the ledger for the mails that may have been here before, and ends those that were so often without
+// ever reaching it: before they are decoded, since that may be what kills the process.
+func (b *batch) recall(mails []*mail) []*mail {
+	if b.w.deps.Stats != nil && !b.lookup(mails) {
+		return nil
+	}
+	return b.each(mails, func(m *mail) bool {
+		if m.rec != nil || m.attempts > 0 || m.Deliveries <= b.w.cfg.MaxAttempts {
+			return true
+		}
+		b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, death{reason: job.ReasonDeliveries}) })
+		return false
+	})
+}
+
+// lookup fills in the records, in one query. It returns false when the process is stopped first.
+func (b *batch) lookup(mails []*mail) bool {
+	var ids []job.ID
+	for _, m := range mails {
+		if m.lookup {
+			ids = append(ids, m.id())
+		}
+	}
+	if len(ids) == 0 {
+		return true
+	}
+	var records map[job.ID]*stats.Record
+	err := b.w.stored(b.waiting, "look up mails", func(ctx context.Context) (err error) {
+		records, err = b.w.deps.Stats.Lookup(ctx, ids)
+		return err
+	})
+	if err != nil {
+		b.w.complain(b.waiting, err, "look up mails")
+		return false
+	}
+	for _, m := range mails {
+		if m.lookup {
+			m.remember(records[m.id()])
+		}
+	}
+	return true
+}
+
+// judge finishes the mails that the ledger proves are done with, and makes those wait whose outcome may yet show.
+func (b *batch) judge(m *mail) bool {
+	if m.rec == nil {
+		return true
+	}
+	rec := m.rec
+	m.rec = nil // judged; should the mail go round again, its attempts are what counts
+	switch rec.Outcome() {
+	case stats.Accepted:
+		if rec.State == stats.Attempting || rec.State == stats.Unknown {
+			b.w.m.unknown.WithLabelValues("evidence").Inc()
+		}
+		b.beside(m, func(m *mail) { b.w.end(b.jobs, m, "already accepted") })
+		return false
+	case stats.OptedOut, stats.Expired:
+		b.beside(m, func(m *mail) { b.w.end(b.jobs, m, "already dropped") })
+		return false
+	case stats.Rejected, stats.Dead:
+		return b.risen(m, rec)
+	case stats.Attempting, stats.Unknown:
+		return b.doubtful(m, rec)
+	}
+	if b.w.spent(m) >= b.w.cfg.MaxAttempts {
+		b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, death{reason: job.ReasonAttempts, detail: rec.Reason}) })
+		return false
+	}
+	return true
+}
+
+// risen tells apart the two ways in which a dead mail comes: somebody requeued it, which makes it a new event, and then
+// all its attempts are forgiven; or its worker died between the dead letter and the ack.
+func (b *batch) risen(m *mail, rec *stats.Record) bool {
+	if m.Deliveries == 1 {
+		m.free = m.attempts
+		return true
+	}
+	b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, deathOf(rec)) })
+	return false
+}
+
+// doubtful decides about a mail that SendGrid may or may not have: it waits for an event until --evidence-wait after
+// the attempt, and then does what the mail, or --unknown, says.
+func (b *batch) doubtful(m *mail, rec *stats.Record) bool {
+	if left := b.w.cfg.EvidenceWait - time.Since(rec.Attempted); left > 0 {
+		b.beside(m, func(m *mail) { b.w.later(b.jobs, m, left) })
+		return false
+	}
+	if b.w.holds(m.email) || b.w.spent(m) >= b.w.cfg.MaxAttempts {
+		b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, death{reason: job.ReasonUnknown, detail: rec.Reason}) })
+		return false
+	}
+	b.w.m.unknown.WithLabelValues("resend").Inc()
+	b.w.logOf(m).Warn().Int("attempt", m.attempts).Msg("outcome unknown, sending again")
+	return true
+}
+
+// holds tells whether a mail of unknown outcome becomes a dead letter rather than being sent again.
+func (w *Worker) holds(e *job.Email) bool {
+	if e.OnUnknown != "" {
+		return e.OnUnknown == job.OnUnknownHold
+	}
+	return w.cfg.Unknown == job.OnUnknownHold
+}

@@ -1,0 +1,35 @@
+package worker
+
+// suspicious is how many deliveries without a record in the ledger make a job a suspect: it, or one that was in hand
+// with it, keeps killing the process before anything is written.
+const suspicious = 3
+
+// split takes the suspects out. They are handled after all others, one at a time in the whole process: so those that
+// only shared a hand with the culprit get through, and the culprit ends as a dead letter when --max-attempts
+// deliveries are used up.
+// Without a ledger there is no telling.
+func (b *batch) split(mails []*mail) (rest, suspects []*mail) {
+	if b.w.deps.Stats == nil {
+		return mails, nil
+	}
+	rest = b.each(mails, func(m *mail) bool {
+		if m.email == nil && m.rec == nil && m.Deliveries > suspicious {
+			suspects = append(suspects, m)
+			return false
+		}
+		return true
+	})
+	return rest, suspects
+}
+
+// alone sees one suspect through.
+func (b *batch) alone(m *mail) {
+	select {
+	case b.w.suspects <- struct{}{}:
+		defer func() { <-b.w.suspects }()
+	case <-b.waiting.Done():
+		return
+	}
+	b.send(b.prepare([]*mail{m}))
+	b.wg.Wait()
+}

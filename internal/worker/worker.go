@@ -1,0 +1,154 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
+
+	"github.com/levenlabs/postmaster/internal/sendgrid"
+	"github.com/levenlabs/postmaster/pkg/job"
+	"github.com/levenlabs/postmaster/pkg/okq"
+	"github.com/levenlabs/postmaster/pkg/prefs"
+	"github.com/levenlabs/postmaster/pkg/stats"
+)
+
+// A Sender posts one mail and says what became of it. It is safe for concurrent use.
+type Sender interface {
+	Send(context.Context, *job.Email) sendgrid.Result
+}
+
+// Deps are the services that a worker works with. Stats and Prefs are both nil without a store: then no opt-out is
+// known and nothing is remembered of a mail, so that one whose worker died is sent again.
+type Deps struct {
+	Queue  *okq.Client
+	Sender Sender
+	Stats  stats.Store
+	Prefs  prefs.Store
+}
+
+const (
+	batchSize    = 64 // mails of one pop
+	groupSize    = 256
+	groupFlights = 2 // one group is written while the answer of the other is on its way
+)
+
+// A Worker consumes queues until its Run ends.
+type Worker struct {
+	cfg  Config
+	deps Deps
+	log  zerolog.Logger
+	m    *metrics
+	gate *gate
+	rate *rate.Limiter
+
+	// A mail holds a start from before its attempt is in the ledger, and a post while it is at SendGrid's. There are
+	// some more of the first, so that posts never wait for the ledger, but not many: a mail between the two would be
+	// of unknown outcome if the process died.
+	starts, posts chan struct{}
+
+	begins   *group[stats.Attempt, bool]
+	settles  *group[stats.Settlement, struct{}]
+	tokens   tokens
+	suspects chan struct{} // held by the one job that is decoded alone, see suspect.go
+}
+
+// New returns a worker that does nothing until Run.
+func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (*Worker, error) {
+	if (deps.Stats == nil) != (deps.Prefs == nil) {
+		return nil, errors.New("a worker needs both stores or none")
+	}
+	w := &Worker{
+		cfg: cfg, deps: deps, log: log, m: newMetrics(reg),
+		rate:     rate.NewLimiter(rate.Inf, 1),
+		starts:   make(chan struct{}, cfg.Concurrency+(cfg.Concurrency+1)/2),
+		posts:    make(chan struct{}, cfg.Concurrency),
+		suspects: make(chan struct{}, 1),
+		tokens:   newTokens(),
+	}
+	if cfg.Rate > 0 {
+		w.rate.SetLimit(rate.Limit(cfg.Rate))
+	}
+	w.gate = newGate(log, w.m)
+	w.begins = newGroup(groupSize, groupFlights, w.writeAttempts)
+	w.settles = newGroup(groupSize, groupFlights, w.writeSettlements)
+	return w, nil
+}
+
+// Run consumes until ctx ends, then lets running jobs finish within --drain-wait, gives back the others, and returns.
+func (w *Worker) Run(ctx context.Context) error {
+	if w.deps.Stats == nil {
+		w.log.Warn().Msg("no store: opt-outs are not known, and a mail whose worker dies is sent again")
+	} else if err := w.awaitStore(ctx); err != nil {
+		return nil // stopped before anything was taken
+	}
+	consumers, err := w.consumers(ctx)
+	if err != nil {
+		return err
+	}
+	w.log.Info().Strs("queues", w.cfg.Queues).Int("concurrency", w.cfg.Concurrency).Msg("consuming")
+	var running errgroup.Group
+	for _, c := range consumers {
+		running.Go(func() error { return c.Run(ctx) })
+	}
+	err = running.Wait()
+	w.begins.wait()
+	w.settles.wait()
+	return err
+}
+
+// awaitStore returns once the store has answered. A worker that takes jobs before would only hold them; one that is
+// killed and started again while the store is away would even wear out their deliveries.
+func (w *Worker) awaitStore(ctx context.Context) error {
+	nobody := job.ID("000000000000000000000000")
+	return w.stored(ctx, "reach the store", func(ctx context.Context) error {
+		if _, err := w.deps.Stats.Lookup(ctx, []job.ID{nobody}); err != nil {
+			return err
+		}
+		_, err := w.deps.Prefs.Flags(ctx, []string{"nobody@example.invalid"})
+		return err
+	})
+}
+
+// consumers returns one for the email queues and one for the events, as far as they are to be consumed.
+func (w *Worker) consumers(ctx context.Context) ([]*okq.Consumer, error) {
+	var mails, events []okq.QueueWeight
+	for _, q := range w.cfg.Queues {
+		switch {
+		case q != job.QueueStats:
+			mails = append(mails, okq.QueueWeight{Queue: q, Weight: weights[q]})
+		case w.deps.Stats != nil:
+			events = append(events, okq.QueueWeight{Queue: q, Weight: weights[q]})
+		default:
+			w.log.Warn().Str("queue", q).Msg("no store: events are not consumed")
+		}
+	}
+	var list []*okq.Consumer
+	add := func(queues []okq.QueueWeight, opts okq.ConsumerOptions) error {
+		if len(queues) == 0 {
+			return nil
+		}
+		opts.Queues, opts.Lease, opts.DrainWait, opts.Log = queues, w.cfg.Lease, w.cfg.DrainWait, w.log
+		c, err := okq.NewConsumer(w.deps.Queue, opts)
+		if err != nil {
+			return fmt.Errorf("consume %v: %w", queues, err)
+		}
+		list = append(list, c)
+		return nil
+	}
+	err := errors.Join(
+		add(mails, okq.ConsumerOptions{
+			Concurrency: w.cfg.inHand(), Batch: min(batchSize, w.cfg.inHand()), Gate: w.gate.waitPop,
+			Handle: func(jobs context.Context, batch []*okq.Delivery) { w.handleMails(ctx, jobs, batch) },
+		}),
+		add(events, okq.ConsumerOptions{
+			Concurrency: 2 * foldBatch, Batch: foldBatch, Linger: 20 * time.Millisecond, Gate: w.gate.waitStore,
+			Handle: w.handleEvents,
+		}))
+	return list, err
+}
