@@ -1,11 +1,12 @@
 # scripts/services run: a command with the services around it, and nothing left of either afterwards.
 
 run() {
+  mkdir -p "$state/users"
+  user=$state/users/$$ passed=$state/passed.$$ started=""
+  echo "$$ $(birth $$)" >"$user" # before up: a run that ends meanwhile must not stop them
+  trap finish EXIT
   if ! all_given; then
-    mkdir -p "$state/users"
-    user=$state/users/$$
-    echo "$$ $(birth $$)" >"$user" # before up: a run that ends meanwhile must not stop them
-    trap finish EXIT
+    started=yes
     locked up
     local given_redis=${PM_TEST_REDIS:-} given_mongo=${PM_TEST_MONGO:-}
     eval "$(print_env)"
@@ -14,34 +15,35 @@ run() {
   trap 'interrupt 130' INT
   trap 'interrupt 143' TERM HUP
   set -m # the command gets a process group, which can be signalled and looked over as a whole
-  "$@" &
+  ("$@" && echo >"$passed") &
   group=$!
   set +m
   local code=0
   wait "$group" || code=$?
-  nothing_left || code=1
+  nothing_left 10 || code=1
   exit "$code"
 }
 
 # interrupt CODE: go test removes its temporary files and ends its tests on SIGINT, not on SIGTERM.
 interrupt() {
   trap '' INT TERM HUP
-  kill -INT -- "-$group" 2>/dev/null
-  nothing_left || true
+  kill -INT -- "-$group" 2>/dev/null || true
+  nothing_left 5 || true
   exit "$1"
 }
 
-# nothing_left: every process that the command started has ended; what has not after a while is named and killed.
+# nothing_left SECONDS: every process that the command started has ended; what has not by then is named and killed.
 nothing_left() {
-  local i
-  for ((i = 0; i < 100; i++)); do
-    [ -n "$(members)" ] || return 0
+  local end=$((SECONDS + $1))
+  while [ -n "$(members)" ]; do
+    if [ $SECONDS -ge $end ]; then
+      say "left running by the tests:"
+      members | sed 's/^/  /' >&2
+      kill -KILL -- "-$group" 2>/dev/null
+      return 1
+    fi
     sleep 0.1
   done
-  say "left running by the tests:"
-  members | sed 's/^/  /' >&2
-  kill -KILL -- "-$group" 2>/dev/null
-  return 1
 }
 
 # members: "PID COMMAND" of the processes in the group.
@@ -55,10 +57,14 @@ members() {
   return 0
 }
 
-# finish: the services go unless others use them, and are seen to be gone.
+# finish: the services go unless others use them, and are seen to be gone. The run passed only if the command left
+# its mark: bash was once seen to wait for a failed command and find 0.
 finish() {
   local code=$?
-  rm -f "$user"
-  locked down
+  [ -e "$passed" ] || [ "$code" != 0 ] || code=1
+  rm -f "$user" "$passed"
+  if [ "$started" ]; then
+    locked down
+  fi
   exit "$code"
 }
