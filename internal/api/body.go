@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	smallBody = 64 << 10         // up to here a body is read into a buffer that is used again, and needs no room in the budget
-	roomWait  = 20 * time.Second // how long a large body waits, unread, for those before it
-	readGrace = 5 * time.Second  // what a large body gets beside the time of its size
-	slowest   = 512 << 10        // bytes per second that a large body has to arrive with
+	smallBody = 64 << 10 // up to here a body is read into a buffer that is used again, and needs no room in the budget
+	roomWait  = 20 * time.Second
+	readGrace = 5 * time.Second
+	slowest   = 512 << 10 // bytes per second that a large body has to arrive with
 )
 
 // bodies reads requests, and bounds what the large ones hold at one time. They hold their share from before they are
@@ -25,12 +25,14 @@ const (
 type bodies struct {
 	max   int64
 	room  *semaphore.Weighted
-	small sync.Pool // of *[smallBody]byte
+	wait  time.Duration // how long a large body waits, unread, for those before it
+	grace time.Duration // what a large body gets beside the time of its size
+	small sync.Pool     // of *[smallBody]byte
 }
 
 func newBodies(limit, held int64) *bodies {
 	return &bodies{
-		max: limit, room: semaphore.NewWeighted(held),
+		max: limit, room: semaphore.NewWeighted(held), wait: roomWait, grace: readGrace,
 		small: sync.Pool{New: func() any { return new([smallBody]byte) }},
 	}
 }
@@ -64,14 +66,14 @@ func (b *bodies) readLarge(w http.ResponseWriter, r *http.Request) (_ body, rele
 	if share < 0 {
 		share = b.max // chunked: it may get as large
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), roomWait)
+	ctx, cancel := context.WithTimeout(r.Context(), b.wait)
 	defer cancel()
 	if err := b.room.Acquire(ctx, share); err != nil {
 		return body{}, func() {}, errors.Join(errBusy, err)
 	}
 	release = func() { b.room.Release(share) }
 	conn := http.NewResponseController(w)
-	deadline := time.Now().Add(readGrace + time.Duration(share/slowest)*time.Second)
+	deadline := time.Now().Add(b.grace + time.Duration(share/slowest)*time.Second)
 	if err := conn.SetReadDeadline(deadline); err != nil {
 		return body{}, release, fmt.Errorf("set read deadline: %w", err)
 	}
