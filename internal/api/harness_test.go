@@ -244,3 +244,25 @@ func (b *buffer) String() string {
 	defer b.mu.Unlock()
 	return b.b.String()
 }
+
+// deaf is a queue whose first answer gets lost.
+type deaf struct {
+	Queue
+	once sync.Once
+}
+
+func (d *deaf) Push(ctx context.Context, e okq.Event, opts ...okq.PushOption) error {
+	err := d.Queue.Push(ctx, e, opts...)
+	d.once.Do(func() { err = okq.ErrUnavailable })
+	return err
+}
+
+// noDelay is the original okq.
+type noDelay struct{ *memory }
+
+func (n *noDelay) Push(ctx context.Context, e okq.Event, opts ...okq.PushOption) error {
+	if len(opts) > 0 {
+		return okq.ErrNoDelay
+	}
+	return n.memory.Push(ctx, e)
+}

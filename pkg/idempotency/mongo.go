@@ -22,8 +22,9 @@ const (
 // Mongo keeps keys in the collection "idempotency", where the server removes them once they have expired.
 type Mongo struct{ keys *mongo.Collection }
 
-// document is a claim. Its _id is the key.
+// document is a claim.
 type document struct {
+	Key       string    `bson:"_id"`
 	ID        string    `bson:"id"` // of the mail
 	Print     []byte    `bson:"p"`  // its fingerprint
 	Made      time.Time `bson:"t"`
@@ -44,42 +45,50 @@ func NewMongo(ctx context.Context, db *mongo.Database) (*Mongo, error) {
 
 // Claim implements Store. The server is slow to remove what has expired, so that counts as not there.
 func (m *Mongo) Claim(ctx context.Context, key string, c Claim) (Claim, error) {
-	expired := c.Made.Add(-Lifetime)
-	doc := document{ID: string(c.ID), Print: c.Fingerprint[:], Made: c.Made}
+	c.Made, c.Confirmed = c.Made.Truncate(time.Millisecond), false
+	doc := document{Key: key, ID: string(c.ID), Print: c.Fingerprint[:], Made: c.Made}
 	for range claimTries {
-		got, err := m.insert(ctx, key, expired, doc)
-		if !mongo.IsDuplicateKeyError(err) {
-			return got, err
-		}
-		// It is there, but it has expired, or somebody else inserted it just now.
-		res, err := m.keys.ReplaceOne(ctx, bson.D{{Key: "_id", Value: key}, {Key: "t", Value: bson.D{{Key: "$lte", Value: expired}}}}, doc)
+		got, err := m.insert(ctx, doc)
 		if err != nil {
-			return Claim{}, available(fmt.Errorf("claim expired idempotency key: %w", err))
+			return Claim{}, available(fmt.Errorf("claim idempotency key: %w", err))
 		}
-		if res.MatchedCount == 1 {
-			c.Made, c.Confirmed = c.Made.Truncate(time.Millisecond), false
-			return c, nil
+		if got != nil {
+			return got.claim()
 		}
 	}
 	return Claim{}, fmt.Errorf("claim idempotency key: %w: others kept coming in between", ErrUnavailable)
 }
 
-// insert returns what stands for key after it has inserted doc, unless something stood.
-func (m *Mongo) insert(ctx context.Context, key string, expired time.Time, doc document) (Claim, error) {
-	res := m.keys.FindOneAndUpdate(ctx,
-		bson.D{{Key: "_id", Value: key}, {Key: "t", Value: bson.D{{Key: "$gt", Value: expired}}}},
-		bson.D{{Key: "$setOnInsert", Value: doc}},
-		options.FindOneAndUpdate().SetUpsert(true).SetReturnDocument(options.After))
-	var got document
-	if err := res.Decode(&got); err != nil {
-		return Claim{}, available(fmt.Errorf("claim idempotency key: %w", err))
+// insert returns what stands for the key: doc, if it could be put there. Nil: something has changed in between.
+func (m *Mongo) insert(ctx context.Context, doc document) (*document, error) {
+	_, err := m.keys.InsertOne(ctx, doc)
+	if err == nil {
+		return &doc, nil
 	}
-	if len(got.Print) != len(Claim{}.Fingerprint) {
-		return Claim{}, errors.New("claim idempotency key: stored document has no fingerprint")
+	if !mongo.IsDuplicateKeyError(err) {
+		return nil, err
 	}
-	return Claim{
-		ID: job.ID(got.ID), Fingerprint: [32]byte(got.Print), Made: got.Made, Confirmed: got.Confirmed,
-	}, nil
+	var old document
+	err = m.keys.FindOne(ctx, bson.D{{Key: "_id", Value: doc.Key}}).Decode(&old)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return nil, nil // removed just now
+	}
+	if err != nil || old.Made.After(doc.Made.Add(-Lifetime)) {
+		return &old, err
+	}
+	res, err := m.keys.ReplaceOne(ctx, bson.D{{Key: "_id", Value: doc.Key}, {Key: "t", Value: old.Made}}, doc)
+	if err != nil || res.MatchedCount == 0 {
+		return nil, err
+	}
+	return &doc, nil
+}
+
+func (d *document) claim() (Claim, error) {
+	c := Claim{ID: job.ID(d.ID), Made: d.Made, Confirmed: d.Confirmed}
+	if copy(c.Fingerprint[:], d.Print) != len(c.Fingerprint) {
+		return Claim{}, fmt.Errorf("claim idempotency key: what is stored for %s has no fingerprint", d.ID)
+	}
+	return c, nil
 }
 
 // Confirm implements Store.

@@ -1,0 +1,177 @@
+package idempotency
+
+import (
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	_ "modernc.org/sqlite"
+
+	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/pkg/job"
+)
+
+// withStores runs one test over every kind of store.
+func withStores(t *testing.T, test func(t *testing.T, s Store)) {
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, newSQLite(t))
+	})
+	t.Run("mongo", func(t *testing.T) {
+		t.Parallel()
+		test(t, newMongo(t))
+	})
+}
+
+func newSQLite(t *testing.T) Store {
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "pm.db")+"?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if _, err := db.Exec(SQLiteSchema); err != nil {
+		t.Fatal(err)
+	}
+	return NewSQLite(db, db)
+}
+
+func newMongo(t *testing.T) Store {
+	uri := testenv.Mongo(t)
+	client, err := mongo.Connect(options.Client().ApplyURI(uri))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Disconnect(t.Context()) })
+	name, _, _ := strings.Cut(uri[strings.LastIndex(uri, "/")+1:], "?")
+	var s *Mongo
+	for range 2 { // the second finds the index made
+		if s, err = NewMongo(t.Context(), client.Database(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+func claimOf(print byte, made time.Time) Claim {
+	return Claim{ID: job.NewID(), Fingerprint: [32]byte{0: print, 31: print}, Made: made.Truncate(time.Millisecond)}
+}
+
+func mustClaim(t *testing.T, s Store, key string, c Claim) Claim {
+	t.Helper()
+	got, err := s.Claim(t.Context(), key, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func same(a, b Claim) bool {
+	return a.ID == b.ID && a.Fingerprint == b.Fingerprint && a.Made.Equal(b.Made) && a.Confirmed == b.Confirmed
+}
+
+func TestFirstClaimStands(t *testing.T) {
+	t.Parallel()
+	withStores(t, func(t *testing.T, s Store) {
+		now := time.Now()
+		first, second := claimOf(1, now), claimOf(2, now.Add(Lifetime-time.Minute))
+		if got := mustClaim(t, s, "k", first); !same(got, first) {
+			t.Errorf("first = %+v, want %+v", got, first)
+		}
+		if got := mustClaim(t, s, "k", second); !same(got, first) {
+			t.Errorf("second = %+v, want %+v", got, first)
+		}
+		for _, key := range []string{"K", "k ", "", strings.Repeat("é", 128), "$k.a\x00b"} {
+			if other := claimOf(3, now); !same(mustClaim(t, s, key, other), other) {
+				t.Errorf("key %q stands for the mail of another", key)
+			}
+		}
+	})
+}
+
+func TestExpiredClaimIsAsGoodAsNone(t *testing.T) {
+	t.Parallel()
+	withStores(t, func(t *testing.T, s Store) {
+		now := time.Now()
+		old, fresh := claimOf(1, now.Add(-Lifetime-time.Second)), claimOf(2, now)
+		mustClaim(t, s, "k", old)
+		if err := s.Confirm(t.Context(), "k", old.ID); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if got := mustClaim(t, s, "k", fresh); !same(got, fresh) {
+				t.Errorf("claim = %+v, want %+v", got, fresh)
+			}
+		}
+	})
+}
+
+func TestConfirmedClaimSaysSo(t *testing.T) {
+	t.Parallel()
+	withStores(t, func(t *testing.T, s Store) {
+		c := mustClaim(t, s, "k", claimOf(1, time.Now()))
+		if err := s.Confirm(t.Context(), "k", job.NewID()); err != nil {
+			t.Fatal(err)
+		}
+		if got := mustClaim(t, s, "k", claimOf(1, time.Now())); got.Confirmed {
+			t.Error("confirmed by the id of another mail")
+		}
+		for range 2 {
+			if err := s.Confirm(t.Context(), "k", c.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.Confirmed = true
+		if got := mustClaim(t, s, "k", claimOf(2, time.Now())); !same(got, c) {
+			t.Errorf("claim = %+v, want %+v", got, c)
+		}
+		if err := s.Confirm(t.Context(), "never claimed", c.ID); err != nil {
+			t.Errorf("Confirm of no claim: %v", err)
+		}
+	})
+}
+
+func TestClaimsAtOnceAgree(t *testing.T) {
+	t.Parallel()
+	withStores(t, func(t *testing.T, s Store) {
+		now := time.Now()
+		mustClaim(t, s, "expired", claimOf(9, now.Add(-2*Lifetime)))
+		for _, key := range []string{"new", "expired"} {
+			got := make([]Claim, 16)
+			var wg sync.WaitGroup
+			for i := range got {
+				wg.Go(func() {
+					var err error
+					if got[i], err = s.Claim(t.Context(), key, claimOf(byte(i), now)); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			for _, c := range got {
+				if !same(c, got[0]) || c.ID == "" || c.Fingerprint[0] == 9 && c.Made.Before(now.Add(-Lifetime)) {
+					t.Errorf("%s: %+v and %+v", key, c, got[0])
+				}
+			}
+		}
+	})
+}
+
+func TestSQLiteForgetsExpiredKeys(t *testing.T) {
+	t.Parallel()
+	s := newSQLite(t).(*SQLite)
+	for i := range 10 {
+		mustClaim(t, s, strings.Repeat("x", i+1), claimOf(1, time.Now().Add(-2*Lifetime)))
+	}
+	for i := range 5 {
+		mustClaim(t, s, strings.Repeat("y", i+1), claimOf(1, time.Now()))
+	}
+	var n int
+	if err := s.read.QueryRow(`SELECT count(*) FROM idempotency`).Scan(&n); err != nil || n != 5 {
+		t.Errorf("%d keys are kept, %v; want the 5 that stand", n, err)
+	}
+}
