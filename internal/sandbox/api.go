@@ -199,15 +199,16 @@ func (s *Sandbox) apiSetWebhook(w http.ResponseWriter, r *http.Request) {
 // fast mails come.
 const streamPause = 250 * time.Millisecond
 
-// apiStream says when something changed, as Server-Sent Events.
+// apiStream sends the revision now and whenever it changed, as Server-Sent
+// Events.
 func (s *Sandbox) apiStream(w http.ResponseWriter, r *http.Request) {
 	changes, stop := s.feed.watch()
 	defer stop()
 	flusher := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
 	fmt.Fprint(w, "retry: 1000\n\n")
 	for {
+		fmt.Fprintf(w, "data: %s\n\n", s.feed.revision())
 		if flusher.Flush() != nil {
 			return
 		}
@@ -221,6 +222,5 @@ func (s *Sandbox) apiStream(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		}
-		fmt.Fprint(w, "data: changed\n\n")
 	}
 }

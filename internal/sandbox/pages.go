@@ -74,13 +74,14 @@ type page struct {
 	Title        string
 	Page         string
 	Error        string
+	Revision     string // of the feed, no newer than the data
 	Counters     Counters
 	RefusedCount int64
 	FaultCount   int
 }
 
 func (s *Sandbox) page(name, title string) page {
-	p := page{Page: name, Title: title, Counters: s.Counters(), FaultCount: len(s.Faults().Rules)}
+	p := page{Page: name, Title: title, Revision: s.feed.revision(), Counters: s.Counters(), FaultCount: len(s.Faults().Rules)}
 	for _, n := range p.Counters.Refused {
 		p.RefusedCount += n
 	}
@@ -103,21 +104,20 @@ func (s *Sandbox) render(w http.ResponseWriter, status int, name string, data an
 const pageRows = 200
 
 func (s *Sandbox) pageInbox(w http.ResponseWriter, r *http.Request) {
-	query := strings.TrimSpace(r.URL.Query().Get("q"))
-	found, total := s.inbox.find(Filter{Text: query, Limit: pageRows})
-	key := s.cfg.Key
-	if key == "" {
-		key = "SG.any"
-	} else {
-		key = "$SENDGRID_KEY" // not ours to show
-	}
 	data := struct {
 		page
 		Query, URL, SampleKey string
 		Rows                  []mailRow
 		Kept                  int
 		Refusals              []Refusal
-	}{page: s.page("inbox", "Inbox"), Query: query, URL: "http://" + r.Host, SampleKey: key, Kept: total, Refusals: s.refusals.list()}
+	}{page: s.page("inbox", "Inbox"), URL: "http://" + r.Host, SampleKey: "SG.any"}
+	if s.cfg.Key != "" {
+		data.SampleKey = "$SENDGRID_KEY" // not ours to show
+	}
+	data.Query = strings.TrimSpace(r.URL.Query().Get("q"))
+	data.Refusals = s.refusals.list()
+	found, kept := s.inbox.find(Filter{Text: data.Query, Limit: pageRows})
+	data.Kept = kept
 	for _, m := range found {
 		data.Rows = append(data.Rows, newMailRow(m))
 	}
@@ -125,15 +125,17 @@ func (s *Sandbox) pageInbox(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Sandbox) pageMail(w http.ResponseWriter, r *http.Request) {
+	p := s.page("mail", "") // before the mail is read, for its revision
 	m, ok := s.Mail(r.PathValue("id"))
 	if !ok {
 		http.Error(w, "This mail is not in the inbox (any more).", http.StatusNotFound)
 		return
 	}
+	p.Title = m.Subject()
 	s.render(w, http.StatusOK, "mail", struct {
 		page
 		mailView
-	}{s.page("mail", m.Subject()), newMailView(m)})
+	}{p, newMailView(m)})
 }
 
 // serveHTML is the frame with the mail's own HTML.

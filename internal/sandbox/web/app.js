@@ -2,6 +2,7 @@
 // the same pages work by reloading.
 "use strict";
 
+let revision = document.body.dataset.revision; // of what is shown
 let busy = false;
 let again = false;
 
@@ -13,6 +14,7 @@ async function refresh() {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
     if (answer.ok) {
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      revision = fresh.body.dataset.revision;
       for (const part of document.querySelectorAll("[data-live]")) {
         const next = fresh.getElementById(part.id);
         if (next && next.innerHTML !== part.dataset.seen) replace(part, next);
@@ -43,7 +45,6 @@ document.addEventListener("submit", async (submit) => {
   refresh();
 });
 
-const stream = new EventSource("/api/stream");
-stream.onmessage = refresh;
-let opened = false;
-stream.onopen = () => { if (opened) refresh(); opened = true; };
+new EventSource("/api/stream").onmessage = (message) => {
+  if (message.data !== revision) refresh();
+};
