@@ -20,7 +20,7 @@ const dropTimeout = 20 * time.Second
 // when the test ends, so tests may run side by side.
 func Mongo(tb testing.TB) string {
 	tb.Helper()
-	base := require(tb, "PM_TEST_MONGO", "a MongoDB server (mongodb:// URI)")
+	base := require(tb, "PM_TEST_MONGO", "a MongoDB server, mongodb:// URI", serverHint)
 	name := "pmtest_" + strings.ToLower(rand.Text())
 	uri, err := withDatabase(base, name)
 	if err != nil {

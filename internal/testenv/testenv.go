@@ -3,9 +3,10 @@
 // The addresses come from the environment, so the same tests run against the throwaway services that
 // `make services` starts, against the containers of compose.yaml, or against any server you name:
 //
-//	PM_TEST_REDIS     host:port
-//	PM_TEST_MONGO     mongodb:// URI
-//	PM_TEST_CHROMIUM  path of a Chromium
+//	PM_TEST_REDIS         host:port
+//	PM_TEST_MONGO         mongodb:// URI
+//	PM_TEST_REDIS_SERVER  path of redis-server
+//	PM_TEST_CHROMIUM      path of a Chromium
 //
 // A test whose service is missing is skipped with a hint. With CI=true it fails instead: a green run in CI
 // means that nothing was left out.
@@ -29,26 +30,36 @@ func Heavy(tb testing.TB) {
 // put a name of your own in front of every key.
 func Redis(tb testing.TB) string {
 	tb.Helper()
-	return require(tb, "PM_TEST_REDIS", "a Redis server (host:port)")
+	return require(tb, "PM_TEST_REDIS", "a Redis server, host:port", serverHint)
+}
+
+// RedisServer returns the path of the redis-server program, for tests that start, kill and restart their own.
+func RedisServer(tb testing.TB) string {
+	tb.Helper()
+	return require(tb, "PM_TEST_REDIS_SERVER", "the redis-server program", programHint)
 }
 
 // Chromium returns the path of a browser to drive.
 func Chromium(tb testing.TB) string {
 	tb.Helper()
-	return require(tb, "PM_TEST_CHROMIUM", "the path of a Chromium browser")
+	return require(tb, "PM_TEST_CHROMIUM", "a Chromium browser's program", programHint)
 }
 
+const (
+	serverHint  = "`make services` starts one (root on Debian), compose.yaml does with Docker"
+	programHint = "`make services` installs it (root on Debian)"
+)
+
 // require returns the variable's value, or ends the test.
-func require(tb testing.TB, name, what string) string {
+func require(tb testing.TB, name, what, hint string) string {
 	tb.Helper()
 	value := os.Getenv(name)
 	if value != "" {
 		return value
 	}
-	const hint = "%s is not set; it names %s. `make services` starts one (root on Debian), compose.yaml does with Docker"
 	if ci, err := strconv.ParseBool(os.Getenv("CI")); err == nil && ci {
-		tb.Fatalf(hint, name, what)
+		tb.Fatalf("%s (%s) is not set: %s", name, what, hint)
 	}
-	tb.Skipf(hint, name, what)
+	tb.Skipf("%s (%s) is not set: %s", name, what, hint)
 	return ""
 }

@@ -67,9 +67,10 @@ func TestMissingServiceFailsInCI(t *testing.T) {
 
 func getters() map[string]func(testing.TB) {
 	return map[string]func(testing.TB){
-		"PM_TEST_REDIS":    func(tb testing.TB) { Redis(tb) },
-		"PM_TEST_MONGO":    func(tb testing.TB) { Mongo(tb) },
-		"PM_TEST_CHROMIUM": func(tb testing.TB) { Chromium(tb) },
+		"PM_TEST_REDIS":        func(tb testing.TB) { Redis(tb) },
+		"PM_TEST_MONGO":        func(tb testing.TB) { Mongo(tb) },
+		"PM_TEST_REDIS_SERVER": func(tb testing.TB) { RedisServer(tb) },
+		"PM_TEST_CHROMIUM":     func(tb testing.TB) { Chromium(tb) },
 	}
 }
 
@@ -104,7 +105,7 @@ func TestWithDatabaseKeepsOptionsAndLogin(t *testing.T) {
 
 func TestMongoDatabaseIsOwnAndDroppedAfterwards(t *testing.T) {
 	t.Parallel()
-	base := require(t, "PM_TEST_MONGO", "a MongoDB server (mongodb:// URI)")
+	base := require(t, "PM_TEST_MONGO", "a MongoDB server", serverHint)
 	client, err := mongo.Connect(options.Client().ApplyURI(base))
 	if err != nil {
 		t.Fatal(err)
@@ -150,10 +151,14 @@ func TestRedisAnswers(t *testing.T) {
 	}
 }
 
-func TestChromiumIsThere(t *testing.T) {
+func TestProgramsAreThere(t *testing.T) {
 	t.Parallel()
-	path := Chromium(t)
-	if info, err := os.Stat(path); err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
-		t.Errorf("stat %s: %v, %v; want a program", path, info, err)
+	for name, get := range map[string]func(testing.TB) string{"redis-server": RedisServer, "chromium": Chromium} {
+		t.Run(name, func(t *testing.T) {
+			path := get(t)
+			if info, err := os.Stat(path); err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
+				t.Errorf("stat %s: %v, %v; want a program", path, info, err)
+			}
+		})
 	}
 }
