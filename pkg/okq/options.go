@@ -15,7 +15,7 @@ import (
 const (
 	DefaultPoolSize    = 4
 	DefaultDialTimeout = 3 * time.Second
-	DefaultTimeout     = 10 * time.Second
+	DefaultTimeout     = 15 * time.Second
 )
 
 // Options say where okq is. Only Addrs is required.
