@@ -39,8 +39,8 @@ func (b *batch) deliver(m *mail) {
 		b.repeat(m)
 		return
 	}
-	if result.Outcome == sendgrid.Refused && w.gate.acceptedSince(m.refused) {
-		result.Outcome = sendgrid.NotSent // others were taken since: it is this mail after all
+	if result.Outcome == sendgrid.Refused && w.gate.blame(m.id()) {
+		result.Outcome = sendgrid.NotSent
 	}
 	p.report(result)
 	w.conclude(b, m, result)
@@ -138,7 +138,6 @@ func (w *Worker) conclude(b *batch, m *mail, r sendgrid.Result) {
 		w.bury(b.jobs, m, death{reason: job.ReasonRejected, detail: r.Reason(), errors: r.Errors, state: stats.Rejected})
 	default: // Limited and Refused: not the mail's fault
 		w.logOf(m).Debug().Int("status", r.Status).Stringer("outcome", r.Outcome).Msg("not taken, waiting")
-		m.refused = time.Now()
 		w.release(b.jobs, m)
 		b.repeat(m)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/levenlabs/postmaster/internal/sendgrid"
+	"github.com/levenlabs/postmaster/pkg/job"
 )
 
 // A gate stops all sending of the process while sending is no use, for one of three reasons:
@@ -30,7 +31,21 @@ type gate struct {
 	breaker  breaker
 	accepted time.Time // when SendGrid last took a mail
 	hand     int       // mails in hand
+	grudges  map[job.ID]grudge
 }
+
+// A grudge is against a mail that the account was refused over.
+type grudge struct {
+	times int // refusals, with other mails taken between any two
+	last  time.Time
+}
+
+const (
+	maxGrudges = 1000
+	// tolerated is how many refusals are the account's fault. An account that is refused, mended, and refused again
+	// is no reason to blame a mail that happened to be there both times.
+	tolerated = 2
+)
 
 type breaker struct {
 	open     bool
@@ -40,7 +55,7 @@ type breaker struct {
 }
 
 func newGate(log zerolog.Logger, m *metrics) *gate {
-	return &gate{log: log.With().Str("component", "gate").Logger(), m: m, changed: make(chan struct{})}
+	return &gate{log: log.With().Str("component", "gate").Logger(), m: m, changed: make(chan struct{}), grudges: map[job.ID]grudge{}}
 }
 
 // wait returns once mails may pass, or ctx ended. With the breaker open that is when a probe may: see pass.
@@ -123,11 +138,21 @@ func (g *gate) pass() (open, probe bool) {
 	return true, false
 }
 
-// acceptedSince tells whether SendGrid took a mail after t, which is zero for never.
-func (g *gate) acceptedSince(t time.Time) bool {
+// blame tells whether a refusal is the mail's own fault after all: SendGrid takes others, and refuses whenever it gets
+// this one.
+func (g *gate) blame(id job.ID) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return !t.IsZero() && g.accepted.After(t)
+	if len(g.grudges) >= maxGrudges {
+		clear(g.grudges)
+	}
+	old := g.grudges[id]
+	if old.times == 0 || g.accepted.After(old.last) {
+		old.times++
+	}
+	old.last = time.Now()
+	g.grudges[id] = old
+	return old.times > tolerated
 }
 
 // hold counts the mails in hand.

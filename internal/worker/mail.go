@@ -21,8 +21,6 @@ type mail struct {
 	attempts  int       // the number of the latest attempt
 	free      int       // how many of them do not count
 	attempted time.Time // when the latest began
-
-	refused time.Time // when SendGrid refused the account over this mail
 }
 
 // newMail is a mail that was just popped. Servers that do not tell deliveries may have popped it before.

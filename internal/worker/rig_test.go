@@ -32,6 +32,7 @@ type rig struct {
 	store    *cut
 	sendgrid *sandbox.Sandbox
 	cfg      Config
+	wrap     func(Sender) Sender
 	worker   *Worker // the one started last
 	reg      *prometheus.Registry
 }
@@ -81,6 +82,9 @@ func (r *rig) start() (stop func()) {
 	}
 	sender := sendgrid.New(sendgrid.Config{Key: "SG.test", URL: r.sendgrid.URL()}, r.cfg.Environment, r.cfg.Concurrency)
 	deps := Deps{Queue: r.okq, Sender: sender}
+	if r.wrap != nil {
+		deps.Sender = r.wrap(sender)
+	}
 	if r.store != nil {
 		deps.Stats, deps.Prefs = r.store, cutPrefs{r.store.prefs, r.store}
 	}
