@@ -1,0 +1,34 @@
+// Command postmaster is all of postmaster in one process, and the operator's tools.
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/levenlabs/postmaster/internal/cmdutil"
+)
+
+var version string // set with -ldflags "-X main.version=…"
+
+// opsAddr is the default of --ops-addr of the commands that run on.
+const opsAddr = "127.0.0.1:9990"
+
+func main() { os.Exit(cmdutil.Main(newCommand())) }
+
+// newCommand is separate from main so that tests can run the whole program.
+func newCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "postmaster",
+		Short: "Queue email between your services and SendGrid",
+		Long: `postmaster queues email between your services and SendGrid.
+
+  postmaster demo     see it work: a fake SendGrid, an inbox page, no account needed
+  postmaster serve    run all of it in one process, with SendGrid's key
+  postmaster sandbox  run the fake SendGrid alone, for tests of your own`,
+		Version: cmdutil.Version(version),
+	}
+	root.SetVersionTemplate("postmaster {{.Version}}\n")
+	root.AddCommand(serveCommand(), demoCommand(), sandboxCommand())
+	return root
+}

@@ -1,0 +1,154 @@
+// Package demo runs all of postmaster in one process with the sandbox in SendGrid's place, for a newcomer to look at,
+// and plays the main job as a story that must be true.
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/levenlabs/postmaster/internal/cmdutil"
+	"github.com/levenlabs/postmaster/internal/sandbox"
+	"github.com/levenlabs/postmaster/internal/serve"
+	"github.com/levenlabs/postmaster/pkg/client"
+)
+
+// Config is the flags of postmaster demo.
+type Config struct {
+	Once      bool
+	DataDir   string
+	APIAddr   string
+	HooksAddr string
+	InboxAddr string
+	OkqdAddr  string
+}
+
+// AddFlags defines the flags.
+func (c *Config) AddFlags(fs *pflag.FlagSet) {
+	fs.BoolVar(&c.Once, "once", false, "play the story and exit 0 only if each step was true; on free ports unless told")
+	fs.StringVar(&c.DataDir, "data-dir", "", "folder for the queue and the store (default: a temporary one)")
+	for _, l := range c.listeners() {
+		fs.StringVar(l.addr, l.flag, "", "address of "+l.what+" (default "+l.usual+")")
+	}
+}
+
+type listener struct {
+	addr              *string
+	flag, what, usual string
+}
+
+func (c *Config) listeners() []listener {
+	return []listener{
+		{&c.APIAddr, "listen-addr", "the JSON-RPC API", "127.0.0.1:8992"},
+		{&c.HooksAddr, "webhook-addr", "the webhook", "127.0.0.1:8993"},
+		{&c.InboxAddr, "inbox-addr", "the fake SendGrid and its inbox page", sandbox.DefaultListenAddr},
+		{&c.OkqdAddr, "okqd-listen-addr", "the queue", "127.0.0.1:4777"},
+	}
+}
+
+// setAddrs gives the listeners that have no address the usual one, or any free one if the demo is not there to stay.
+func (c *Config) setAddrs() {
+	for _, l := range c.listeners() {
+		switch {
+		case *l.addr == "" && c.Once:
+			*l.addr = "127.0.0.1:0"
+		case *l.addr == "":
+			*l.addr = l.usual
+		}
+	}
+}
+
+// Validate leaves the addresses to those who listen.
+func (c *Config) Validate() error { return nil }
+
+// Run runs the demo and tells on out what there is to see.
+func Run(ctx context.Context, cfg Config, env cmdutil.Env, out io.Writer) error {
+	cfg.setAddrs()
+	if cfg.DataDir == "" {
+		dir, err := os.MkdirTemp("", "postmaster-demo-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		cfg.DataDir = dir
+	}
+	sendgrid, err := sandbox.New(sandbox.Config{ListenAddr: cfg.InboxAddr, Delays: sandbox.DefaultDelays()}, env.Log)
+	if err != nil {
+		return err
+	}
+	if err := sendgrid.Listen(); err != nil {
+		return fmt.Errorf("--inbox-addr: %w", err)
+	}
+	system, err := serve.New(ctx, serveConfig(cfg, sendgrid), env)
+	if err != nil {
+		return err
+	}
+	if err := sendgrid.SetWebhookURL("http://" + system.Hooks.Addr().String() + "/"); err != nil {
+		return err
+	}
+	return run(ctx, cfg, system, sendgrid, out)
+}
+
+// errPlayed ends the demo after its story.
+var errPlayed = errors.New("story played")
+
+func run(ctx context.Context, cfg Config, system *serve.System, sendgrid *sandbox.Sandbox, out io.Writer) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return sendgrid.Run(ctx) })
+	g.Go(func() error { return system.Run(ctx) })
+	api := "http://" + system.API.Addr().String() + "/"
+	if !cfg.Once {
+		welcome(out, api, sendgrid.URL())
+		return g.Wait()
+	}
+	g.Go(func() error {
+		story := Story{API: client.New(api), SendGrid: sendgrid, Out: out, Patience: 30 * time.Second}
+		if err := story.Play(ctx); err != nil {
+			return fmt.Errorf("not true: %w", err)
+		}
+		return errPlayed
+	})
+	if err := g.Wait(); !errors.Is(err, errPlayed) {
+		return err
+	}
+	return nil
+}
+
+// serveConfig is what the flags of postmaster serve would be.
+func serveConfig(cfg Config, sendgrid *sandbox.Sandbox) serve.Config {
+	var c serve.Config
+	c.AddFlags(pflag.NewFlagSet("", pflag.ContinueOnError)) // sets the defaults
+	c.DataDir, c.OkqdAddr = cfg.DataDir, cfg.OkqdAddr
+	c.API.ListenAddr, c.Hooks.Addr = cfg.APIAddr, cfg.HooksAddr
+	c.Hooks.PublicKeys, c.Hooks.AcceptEnv = []string{sendgrid.PublicKey()}, []string{c.Worker.Environment}
+	c.SendGrid.Key, c.SendGrid.URL = "SG.demo", sendgrid.URL()
+	return c
+}
+
+func welcome(out io.Writer, api, inbox string) {
+	fmt.Fprintf(out, `postmaster is up, with a fake SendGrid: nothing leaves this machine.
+
+  inbox     %s
+  JSON-RPC  %s
+
+Send a mail, and watch it arrive in the inbox:
+
+  curl -s %s -H 'Content-Type: application/json' -d '{
+    "jsonrpc": "2.0", "id": 1, "method": "Postmaster.Enqueue",
+    "params": {"to": "alex@example.com", "from": "shop@example.org", "subject": "Hello", "text": "It works.", "uniqueID": "hello-1"}}'
+
+What became of it:
+
+  curl -s %s -H 'Content-Type: application/json' -d '{
+    "jsonrpc": "2.0", "id": 2, "method": "Postmaster.GetLastEmail",
+    "params": {"to": "alex@example.com", "uniqueID": "hello-1"}}'
+
+Recipients such as bounce@example.com and spam@example.com do what they say. Ctrl-C ends the demo.
+`, inbox, api, api, api)
+}

@@ -1,0 +1,81 @@
+// Package serve runs all of postmaster in one process, for one machine: what postmaster 0.4.0's users run. The parts
+// are the ones that run as processes of their own elsewhere, and they talk only through okq here too.
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/levenlabs/postmaster/internal/api"
+	"github.com/levenlabs/postmaster/internal/cmdutil"
+	"github.com/levenlabs/postmaster/internal/hooks"
+	"github.com/levenlabs/postmaster/internal/okqd"
+	"github.com/levenlabs/postmaster/internal/queue"
+	"github.com/levenlabs/postmaster/internal/sendgrid"
+	"github.com/levenlabs/postmaster/internal/store"
+	"github.com/levenlabs/postmaster/internal/worker"
+)
+
+// Config is the flags of all parts, and where the embedded queue and store are kept.
+type Config struct {
+	DataDir  string
+	OkqdAddr string
+
+	API      api.Config
+	Worker   worker.Config
+	SendGrid sendgrid.Config
+	Hooks    hooks.Config
+	Queue    queue.Config // no address: the embedded okqd
+	Store    store.Config // none: SQLite in DataDir
+}
+
+func (c *Config) parts() cmdutil.Union {
+	return cmdutil.Union{&c.API, &c.Worker, &c.SendGrid, &c.Hooks, &c.Store}
+}
+
+// AddFlags defines the flags of all parts.
+func (c *Config) AddFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.DataDir, "data-dir", "postmaster-data", "folder of the embedded queue, and of the SQLite store unless --mongo-addr or --sqlite is set")
+	fs.StringVar(&c.OkqdAddr, "okqd-listen-addr", "127.0.0.1:4777", "address of the embedded queue")
+	c.parts().AddFlags(fs)
+	c.Queue.AddFlags(fs)
+	addr := fs.Lookup("okq-addr")
+	addr.DefValue, addr.Usage = "", addr.Usage+" (default: the embedded queue)"
+	c.Queue.Addrs = ""
+}
+
+// Validate joins all faults.
+func (c *Config) Validate() error {
+	errs := []error{c.parts().Validate()}
+	if !c.embedsQueue() {
+		errs = append(errs, c.Queue.Validate())
+	} else if _, _, err := net.SplitHostPort(c.OkqdAddr); err != nil {
+		errs = append(errs, fmt.Errorf("--okqd-listen-addr: %w", err))
+	}
+	if c.DataDir == "" {
+		errs = append(errs, errors.New("--data-dir must be set"))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) embedsQueue() bool { return c.Queue.Addrs == "" }
+
+// okqd is the embedded queue's configuration: its own defaults, here.
+func (c *Config) okqd() okqd.Config {
+	var cfg okqd.Config
+	cfg.AddFlags(pflag.NewFlagSet("", pflag.ContinueOnError)) // sets the defaults
+	cfg.ListenAddr, cfg.Local.Dir, cfg.Password = c.OkqdAddr, filepath.Join(c.DataDir, "okq"), c.Queue.Password
+	return cfg
+}
+
+// store is the configured store, or the embedded one.
+func (c *Config) store() store.Config {
+	if c.Store == (store.Config{}) {
+		return store.Config{SQLite: filepath.Join(c.DataDir, "postmaster.db")}
+	}
+	return c.Store
+}
