@@ -41,9 +41,12 @@ type process struct {
 	t    *testing.T
 	name string
 	args []string
+	env  []string
 	cmd  *exec.Cmd
 	addr string // where it listens; empty for pm-worker
 	ops  string // its ops endpoint
+
+	addrs map[string]string // all of them, by component
 
 	mu  sync.Mutex // protects log
 	log strings.Builder
@@ -64,19 +67,25 @@ func command(name string, args ...string) *exec.Cmd {
 func start(t *testing.T, listeners int, name string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, name: name, args: args}
-	p.run(listeners)
-	t.Cleanup(func() {
+	p.startForTest(listeners)
+	return p
+}
+
+func (p *process) startForTest(listeners int) {
+	p.t.Helper()
+	p.t.Cleanup(func() {
 		p.kill()
-		if t.Failed() {
-			t.Logf("log of %s:\n%s", name, p.logged())
+		if p.t.Failed() {
+			p.t.Logf("log of %s:\n%s", p.name, p.logged())
 		}
 	})
-	return p
+	p.run(listeners)
 }
 
 func (p *process) run(listeners int) {
 	p.t.Helper()
-	p.cmd = command(p.name, p.args...)
+	p.cmd, p.addrs = command(p.name, p.args...), map[string]string{}
+	p.cmd.Env = append(p.cmd.Env, p.env...)
 	stderr, err := p.cmd.StderrPipe()
 	if err == nil {
 		err = p.cmd.Start()
@@ -90,6 +99,7 @@ func (p *process) run(listeners int) {
 	for range listeners {
 		select {
 		case a := <-found:
+			p.addrs[a[0]] = a[1]
 			if a[0] == "ops" {
 				p.ops = a[1]
 			} else {

@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"context"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,10 +33,12 @@ func startSystem(t *testing.T, storeFlags ...string) *system {
 	common := append([]string{"--okq-addr", s.okqd.addr, "--ops-addr", anywhere}, storeFlags...)
 	s.api = start(t, 2, "pm-api", append(common, "--listen-addr", anywhere)...)
 	s.worker = start(t, 1, "pm-worker", append(common, "--sendgrid-key", "SG.e2e", "--sendgrid-url", s.sendgrid.URL(),
-		"--evidence-wait", "10s")...)
+		"--send-timeout", "3s", "--lease", "5s", "--evidence-wait", "10s")...)
 	s.hooks = start(t, 2, "pm-hooks", "--okq-addr", s.okqd.addr, "--ops-addr", anywhere, "--webhook-addr", anywhere,
 		"--webhook-public-key", s.sendgrid.PublicKey(), "--accept-env", "dev")
-	s.sendgrid.SetWebhookURL("http://" + s.hooks.addr + "/")
+	if err := s.sendgrid.SetWebhookURL("http://" + s.hooks.addr + "/"); err != nil {
+		t.Fatal(err)
+	}
 	s.rpc = jrpc2.NewClient(jhttp.NewChannel("http://"+s.api.addr+"/", nil), nil)
 	t.Cleanup(func() { s.rpc.Close() })
 	return s
@@ -74,4 +78,42 @@ func (s *system) sent(ids []string) (once, twice int) {
 		}
 	}
 	return once, twice
+}
+
+// startServe is the same in one process, which is s.api.
+func startServe(t *testing.T) *system {
+	t.Helper()
+	s := &system{t: t, sendgrid: sandboxtest.RunT(t)}
+	dir := t.TempDir()
+	key := filepath.Join(dir, "key")
+	if err := os.WriteFile(key, []byte("SG.e2e\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const anywhere = "127.0.0.1:0"
+	s.api = &process{t: t, name: "postmaster", env: []string{"POSTMASTER_SENDGRID_KEY_FILE=" + key}, args: []string{
+		"serve", "--listen-addr", anywhere, "--webhook-addr", anywhere, "--okqd-listen-addr", anywhere, "--ops-addr", anywhere,
+		"--data-dir", filepath.Join(dir, "data"), "--sendgrid-url", s.sendgrid.URL(),
+		"--webhook-public-key", s.sendgrid.PublicKey(), "--accept-env", "dev",
+	}}
+	s.api.startForTest(4)
+	if err := s.sendgrid.SetWebhookURL("http://" + s.api.addrs["webhook"] + "/"); err != nil {
+		t.Fatal(err)
+	}
+	s.api.addr = s.api.addrs["api"]
+	return s
+}
+
+// readmeCurl is the README's one curl.
+func readmeCurl(t *testing.T) string {
+	t.Helper()
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "\ncurl ")
+	line, _, found := strings.Cut(rest, "```")
+	if !found {
+		t.Fatal("no curl in README.md")
+	}
+	return "curl " + line
 }
