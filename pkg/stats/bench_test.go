@@ -1,0 +1,138 @@
+package stats_test
+
+import (
+	"context"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/levenlabs/postmaster/internal/store"
+	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/pkg/job"
+	"github.com/levenlabs/postmaster/pkg/stats"
+)
+
+const batch = 256
+
+func benchOnEachStore(b *testing.B, bench func(b *testing.B, s stats.Store)) {
+	b.Run("sqlite", func(b *testing.B) {
+		bench(b, open(b, store.Config{SQLite: filepath.Join(b.TempDir(), "pm.db")}))
+	})
+	b.Run("mongo", func(b *testing.B) {
+		bench(b, open(b, store.Config{MongoAddr: testenv.Mongo(b)}))
+	})
+}
+
+func firstAttempts() []stats.Attempt {
+	attempts := make([]stats.Attempt, batch)
+	for i := range attempts {
+		attempts[i] = attempt(job.NewID(), 1, "token")
+	}
+	return attempts
+}
+
+func accepts(attempts []stats.Attempt) []stats.Settlement {
+	settlements := make([]stats.Settlement, len(attempts))
+	for i, a := range attempts {
+		settlements[i] = settlement(a.ID, a.Number, stats.Accepted)
+		settlements[i].MessageID = "aBcDeFgHiJkLmNoPqRsTuV"
+	}
+	return settlements
+}
+
+func perSecond(b *testing.B, n int, unit string) {
+	b.ReportMetric(float64(b.N)*float64(n)/b.Elapsed().Seconds(), unit)
+}
+
+func BenchmarkLookupOfNewMails(b *testing.B) {
+	benchOnEachStore(b, func(b *testing.B, s stats.Store) {
+		begin(b, s, firstAttempts()...)
+		for b.Loop() {
+			ids := make([]job.ID, batch)
+			for i := range ids {
+				ids[i] = job.NewID()
+			}
+			if _, err := s.Lookup(b.Context(), ids); err != nil {
+				b.Fatal(err)
+			}
+		}
+		perSecond(b, batch, "mails/s")
+	})
+}
+
+func BenchmarkBegin(b *testing.B) {
+	benchOnEachStore(b, func(b *testing.B, s stats.Store) {
+		for b.Loop() {
+			begin(b, s, firstAttempts()...)
+		}
+		perSecond(b, batch, "mails/s")
+	})
+}
+
+func BenchmarkSettle(b *testing.B) {
+	benchOnEachStore(b, func(b *testing.B, s stats.Store) {
+		for b.Loop() {
+			b.StopTimer()
+			attempts := firstAttempts()
+			begin(b, s, attempts...)
+			b.StartTimer()
+			settle(b, s, accepts(attempts)...)
+		}
+		perSecond(b, batch, "mails/s")
+	})
+}
+
+// BenchmarkFold folds what SendGrid says of mails that all go well: processed and delivered within half a minute of
+// each other, some opened.
+func BenchmarkFold(b *testing.B) {
+	benchOnEachStore(b, func(b *testing.B, s stats.Store) {
+		events := 0
+		for b.Loop() {
+			b.StopTimer()
+			var happened []job.Event
+			for range 8 {
+				attempts := firstAttempts()
+				begin(b, s, attempts...)
+				for i, a := range attempts {
+					at := noon.Add(time.Duration(i%30) * time.Second)
+					happened = append(happened, event(a.ID, job.EventProcessed, at), event(a.ID, job.EventDelivered, at.Add(time.Second)))
+					if i%4 == 0 {
+						happened = append(happened, event(a.ID, job.EventOpen, at.Add(time.Minute)))
+					}
+				}
+			}
+			events += len(happened)
+			b.StartTimer()
+			if _, err := s.Fold(b.Context(), happened); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
+	})
+}
+
+// BenchmarkCommitter has 256 senders, each with one mail at a time.
+func BenchmarkCommitter(b *testing.B) {
+	benchOnEachStore(b, func(b *testing.B, s stats.Store) {
+		c := stats.NewCommitter(s)
+		for b.Loop() {
+			var wg sync.WaitGroup
+			for range batch {
+				wg.Go(func() {
+					for range 8 {
+						a := attempt(job.NewID(), 1, "token")
+						if _, err := c.Begin(context.WithoutCancel(b.Context()), []stats.Attempt{a}); err != nil {
+							b.Error(err)
+						}
+						if err := c.Settle(context.WithoutCancel(b.Context()), accepts([]stats.Attempt{a})); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+		}
+		perSecond(b, 8*batch, "mails/s")
+	})
+}
