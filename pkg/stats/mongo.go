@@ -103,9 +103,15 @@ func (m *Mongo) Last(ctx context.Context, recipient, uniqueID string) (*Record, 
 	return doc.entry().shown(), nil
 }
 
-// write sends the models in one unordered bulk. It returns which inserts met an existing record.
-func (m *Mongo) write(ctx context.Context, models []mongo.WriteModel) (*mongo.BulkWriteResult, []int, error) {
+// write sends the models in one unordered bulk. It returns how many records the updates matched, and which models were
+// inserts that met an existing record.
+func (m *Mongo) write(ctx context.Context, models []mongo.WriteModel) (matched int, met []int, err error) {
+	if len(models) == 0 {
+		return 0, nil, nil
+	}
 	result, err := m.records.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
-	met, err := database.Duplicates(err)
-	return result, met, err
+	if met, err = database.Duplicates(err); err != nil {
+		return 0, nil, err
+	}
+	return int(result.MatchedCount), met, nil
 }

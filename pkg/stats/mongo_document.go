@@ -55,14 +55,6 @@ func newDocument(id bson.ObjectID, a Attempt) *document {
 	}
 }
 
-// subject are the fields of a document that has none yet.
-func subject(s Subject) bson.D {
-	return bson.D{
-		{Key: "r", Value: s.Recipient}, {Key: "ef", Value: s.EmailFlags}, {Key: "uid", Value: s.UniqueID},
-		{Key: "se", Value: s.Env}, {Key: "tc", Value: s.Created},
-	}
-}
-
 func objectID(id job.ID) (bson.ObjectID, error) {
 	if err := checkIDs(id); err != nil {
 		return bson.NilObjectID, err

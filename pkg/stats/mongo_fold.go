@@ -38,11 +38,11 @@ func (m *Mongo) foldDeltas(ctx context.Context, deltas map[job.ID]*delta) (map[j
 	if err != nil {
 		return nil, err
 	}
-	result, _, err := m.write(ctx, models)
+	matched, _, err := m.write(ctx, models)
 	if err != nil {
 		return nil, err
 	}
-	if int(result.MatchedCount) == expected {
+	if matched == expected {
 		for id := range deltas {
 			known[id] = true
 		}

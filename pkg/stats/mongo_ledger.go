@@ -23,40 +23,37 @@ func (m *Mongo) Begin(ctx context.Context, attempts []Attempt) ([]bool, error) {
 }
 
 func (m *Mongo) begin(ctx context.Context, attempts []Attempt) ([]bool, error) {
-	if len(attempts) == 0 {
-		return nil, nil
-	}
-	models := make([]mongo.WriteModel, len(attempts))
 	won := make([]bool, len(attempts))
-	var first, later []int
+	var inserts []mongo.WriteModel
+	var updates tables
+	var first, later []int // the attempts that are inserted and updated
 	for i, a := range attempts {
 		id, err := objectID(a.ID)
 		if err != nil {
 			return nil, err
 		}
 		if a.Number == 1 {
-			models[i], first = mongo.NewInsertOneModel().SetDocument(newDocument(id, a)), append(first, i)
+			inserts, first = append(inserts, mongo.NewInsertOneModel().SetDocument(newDocument(id, a))), append(first, i)
 		} else {
-			models[i], later = beginUpdate(id, a), append(later, i)
+			updates.add(a.Number, open(a.Number-1), id, begun(a))
+			later = append(later, i)
 		}
 	}
-	result, met, err := m.write(ctx, models)
+	matched, met, err := m.write(ctx, append(inserts, updates.models()...))
 	if err != nil {
 		return nil, err
 	}
-	for _, i := range first {
-		won[i] = !slices.Contains(met, i)
-	}
-	contested := met
-	if int(result.MatchedCount) == len(later) {
-		for _, i := range later {
-			won[i] = true
+	var contested []int
+	for n, i := range first {
+		if won[i] = !slices.Contains(met, n); !won[i] {
+			contested = append(contested, i)
 		}
-	} else {
-		contested = append(contested, later...)
 	}
-	if len(contested) == 0 {
-		return won, nil
+	met = contested
+	for _, i := range later {
+		if won[i] = matched == len(later); !won[i] {
+			contested = append(contested, i)
+		}
 	}
 	return won, m.contest(ctx, attempts, contested, met, won)
 }
@@ -64,18 +61,19 @@ func (m *Mongo) begin(ctx context.Context, attempts []Attempt) ([]bool, error) {
 // contest decides the attempts whose writing told nothing. Those in met are first attempts of mails that have a
 // record, which may be one without an attempt.
 func (m *Mongo) contest(ctx context.Context, attempts []Attempt, contested, met []int, won []bool) error {
-	var models []mongo.WriteModel
+	if len(contested) == 0 {
+		return nil
+	}
+	var updates tables
 	for _, i := range met {
 		id, err := objectID(attempts[i].ID)
 		if err != nil {
 			return err
 		}
-		models = append(models, beginUpdate(id, attempts[i]))
+		updates.add(1, open(0), id, begun(attempts[i]))
 	}
-	if len(models) > 0 {
-		if _, _, err := m.write(ctx, models); err != nil {
-			return err
-		}
+	if _, _, err := m.write(ctx, updates.models()); err != nil {
+		return err
 	}
 	ids := make([]job.ID, len(contested))
 	for n, i := range contested {
@@ -93,9 +91,8 @@ func (m *Mongo) contest(ctx context.Context, attempts []Attempt, contested, met 
 }
 
 // open matches a record that stands at the attempt and is not SendGrid's: entry.accepted in MongoDB's words.
-func open(id bson.ObjectID, number int) bson.D {
+func open(number int) bson.D {
 	return bson.D{
-		{Key: "_id", Value: id},
 		{Key: "at", Value: number},
 		{Key: "st", Value: bson.D{{Key: "$ne", Value: Accepted}}},
 		{Key: "s", Value: int64(0)},
@@ -103,70 +100,10 @@ func open(id bson.ObjectID, number int) bson.D {
 	}
 }
 
-func beginUpdate(id bson.ObjectID, a Attempt) mongo.WriteModel {
-	return mongo.NewUpdateOneModel().SetFilter(open(id, a.Number-1)).SetUpdate(bson.D{
-		{Key: "$set", Value: bson.D{
-			{Key: "st", Value: Attempting}, {Key: "at", Value: a.Number}, {Key: "ta", Value: a.At},
-			{Key: "tok", Value: a.Token},
-		}},
-		{Key: "$max", Value: bson.D{{Key: "ts", Value: a.At}}},
-	})
-}
-
-// Settle implements Store. Nearly always the record is there, so a plain update is tried first.
-func (m *Mongo) Settle(ctx context.Context, settlements []Settlement) error {
-	if err := m.settle(ctx, settlements); err != nil {
-		return available(fmt.Errorf("settle attempts: %w", err))
+// begun are the fields that an attempt changes.
+func begun(a Attempt) bson.D {
+	return bson.D{
+		{Key: "st", Value: Attempting}, {Key: "at", Value: a.Number}, {Key: "ta", Value: a.At}, {Key: "tok", Value: a.Token},
+		{Key: "ts", Value: a.At},
 	}
-	return nil
-}
-
-func (m *Mongo) settle(ctx context.Context, settlements []Settlement) error {
-	if len(settlements) == 0 {
-		return nil
-	}
-	updates := make([]mongo.WriteModel, len(settlements))
-	upserts := make([]mongo.WriteModel, len(settlements))
-	for i, s := range settlements {
-		id, err := objectID(s.ID)
-		if err != nil {
-			return err
-		}
-		updates[i], upserts[i] = settleModels(id, s)
-	}
-	result, _, err := m.write(ctx, updates)
-	if err != nil || int(result.MatchedCount) == len(updates) {
-		return err
-	}
-	// Some have no record, or do not stand. An upsert of the latter meets their record, and so does one that someone
-	// else made in between: for that the update is due once more.
-	_, met, err := m.write(ctx, upserts)
-	if err != nil || len(met) == 0 {
-		return err
-	}
-	again := make([]mongo.WriteModel, len(met))
-	for n, i := range met {
-		again[n] = updates[i]
-	}
-	_, _, err = m.write(ctx, again)
-	return err
-}
-
-// settleModels returns the update of a record that is there, and the same that makes one if it is not.
-func settleModels(id bson.ObjectID, s Settlement) (update, upsert *mongo.UpdateOneModel) {
-	set := bson.D{{Key: "st", Value: s.State}, {Key: "fr", Value: s.Free}, {Key: "why", Value: clip(s.Reason)}}
-	latest := bson.D{{Key: "ts", Value: s.At}}
-	inserted := subject(s.Subject)
-	filter := open(id, s.Number) // whose equalities an insert starts from
-	if s.State == Accepted {
-		filter = filter[:1]
-		set = append(set, bson.E{Key: "mid", Value: s.MessageID})
-		latest = append(latest, bson.E{Key: "at", Value: s.Number})
-		inserted = append(inserted, bson.E{Key: "s", Value: int64(0)})
-	}
-	changes := bson.D{{Key: "$set", Value: set}, {Key: "$max", Value: latest}}
-	update = mongo.NewUpdateOneModel().SetFilter(filter).SetUpdate(changes)
-	upsert = mongo.NewUpdateOneModel().SetFilter(filter).SetUpsert(true).
-		SetUpdate(append(changes[:2:2], bson.E{Key: "$setOnInsert", Value: inserted}))
-	return update, upsert
 }
