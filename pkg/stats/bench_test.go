@@ -2,6 +2,7 @@ package stats_test
 
 import (
 	"context"
+	"math/rand/v2"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -83,33 +84,41 @@ func BenchmarkSettle(b *testing.B) {
 	})
 }
 
-// BenchmarkFold folds what SendGrid says of mails that all go well: processed and delivered within half a minute of
-// each other, some opened.
+// BenchmarkFold folds what SendGrid says of mails that all go well, some opened. together is after a burst: many mails
+// went the same way in the same seconds. scattered is a trickle, each mail with times of its own.
 func BenchmarkFold(b *testing.B) {
-	benchOnEachStore(b, func(b *testing.B, s stats.Store) {
-		events := 0
-		for b.Loop() {
-			b.StopTimer()
-			var happened []job.Event
-			for range 8 {
-				attempts := firstAttempts()
-				begin(b, s, attempts...)
-				for i, a := range attempts {
-					at := noon.Add(time.Duration(i%30) * time.Second)
-					happened = append(happened, event(a.ID, job.EventProcessed, at), event(a.ID, job.EventDelivered, at.Add(time.Second)))
-					if i%4 == 0 {
-						happened = append(happened, event(a.ID, job.EventOpen, at.Add(time.Minute)))
-					}
+	for name, spread := range map[string]int{"together": 5, "scattered": 10_000} {
+		b.Run(name, func(b *testing.B) {
+			benchOnEachStore(b, func(b *testing.B, s stats.Store) { benchFold(b, s, spread) })
+		})
+	}
+}
+
+func benchFold(b *testing.B, s stats.Store, spread int) {
+	r := rand.New(rand.NewPCG(1, 2))
+	seconds := func(n int) time.Duration { return time.Duration(r.IntN(n)) * time.Second }
+	events := 0
+	for b.Loop() {
+		b.StopTimer()
+		var happened []job.Event
+		for range 8 {
+			attempts := firstAttempts()
+			begin(b, s, attempts...)
+			for i, a := range attempts {
+				at := noon.Add(seconds(spread))
+				happened = append(happened, event(a.ID, job.EventProcessed, at), event(a.ID, job.EventDelivered, at.Add(seconds(10))))
+				if i%4 == 0 {
+					happened = append(happened, event(a.ID, job.EventOpen, at.Add(seconds(600))))
 				}
 			}
-			events += len(happened)
-			b.StartTimer()
-			if _, err := s.Fold(b.Context(), happened); err != nil {
-				b.Fatal(err)
-			}
 		}
-		b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
-	})
+		events += len(happened)
+		b.StartTimer()
+		if _, err := s.Fold(b.Context(), happened); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
 }
 
 // BenchmarkCommitter has 256 senders, each with one mail at a time.

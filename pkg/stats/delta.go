@@ -47,9 +47,9 @@ func fold(events []job.Event) map[job.ID]*delta {
 
 func (d *delta) add(e job.Event) {
 	at := e.At.UTC().Truncate(time.Second)
-	d.bits |= stateFlag(e.Type)
-	d.latest = later(d.latest, at)
 	kind := evidence(e)
+	d.bits |= kindFlag(kind)
+	d.latest = later(d.latest, at)
 	if first, ok := d.evidence[kind]; !ok || at.Before(first) {
 		d.evidence[kind] = at
 	}
@@ -85,8 +85,9 @@ func evidence(e job.Event) string {
 	return evidenceOther
 }
 
-func stateFlag(eventType string) int64 {
-	switch eventType {
+// kindFlag is the bit of the state flags that a kind of evidence sets.
+func kindFlag(kind string) int64 {
+	switch kind {
 	case job.EventDelivered:
 		return FlagDelivered
 	case job.EventSpamReport:
@@ -95,7 +96,7 @@ func stateFlag(eventType string) int64 {
 		return FlagBounced
 	case job.EventDropped:
 		return FlagDropped
-	case job.EventOpen:
+	case job.EventOpen, evidenceMachineOpen:
 		return FlagOpened
 	}
 	return 0

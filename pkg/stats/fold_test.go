@@ -118,36 +118,54 @@ func TestFoldCommutes(t *testing.T) {
 	})
 }
 
-// replay folds the events into mails of its own, and returns their records with the differences taken out.
+// replay folds the events into mails of its own, and returns their records with the differences taken out. What happens
+// to mail a happens to ten others as well.
 func replay(t *rapid.T, s stats.Store, events []job.Event, r *rand.Rand) []stats.Record {
-	names := map[job.ID]job.ID{"a": job.NewID(), "b": job.NewID(), "nobody's": job.NewID()}
+	names := map[job.ID][]job.ID{"a": nil, "b": {job.NewID()}, "nobody's": {job.NewID()}}
+	for range 11 {
+		names["a"] = append(names["a"], job.NewID())
+	}
 	again := slices.Clone(events)
 	for range r.IntN(len(events) + 1) {
 		again = append(again, events[r.IntN(len(events))])
 	}
-	for i := range again {
-		again[i].StatsID = names[again[i].StatsID]
-	}
 	r.Shuffle(len(again), func(i, j int) { again[i], again[j] = again[j], again[i] })
-	mails := []job.ID{names["a"], names["b"]}
-	must(t, second(s.Begin(t.Context(), []stats.Attempt{attempt(mails[0], 1, "one"), attempt(mails[1], 1, "one")})))
+	mails := slices.Concat(names["a"], names["b"])
+	var attempts []stats.Attempt
+	var settlements []stats.Settlement
+	for _, id := range mails {
+		attempts = append(attempts, attempt(id, 1, "one"))
+		settlements = append(settlements, settlement(id, 1, stats.Accepted))
+	}
+	must(t, second(s.Begin(t.Context(), attempts)))
 	settleAt := r.IntN(len(again))
 	for n := 0; n < len(again); {
 		end := n + 1 + r.IntN(len(again)-n)
-		must(t, second(s.Fold(t.Context(), again[n:end])))
+		var some []job.Event
+		for _, e := range again[n:end] {
+			for _, id := range names[e.StatsID] {
+				e.StatsID = id
+				some = append(some, e)
+			}
+		}
+		must(t, second(s.Fold(t.Context(), some)))
 		if n <= settleAt && settleAt < end {
-			must(t, s.Settle(t.Context(), []stats.Settlement{settlement(mails[0], 1, stats.Accepted)}))
+			must(t, s.Settle(t.Context(), settlements))
 		}
 		n = end
 	}
-	records, err := s.Lookup(t.Context(), append(mails, names["nobody's"]))
+	records, err := s.Lookup(t.Context(), append(mails, names["nobody's"]...))
 	must(t, err)
-	if len(records) != 2 {
-		t.Fatalf("records = %v, want two", records)
+	if len(records) != len(mails) {
+		t.Fatalf("%d records, want %d", len(records), len(mails))
 	}
-	a, b := *records[mails[0]], *records[mails[1]]
-	a.ID, b.ID = "a", "b"
-	return []stats.Record{a, b}
+	var result []stats.Record
+	for _, id := range mails {
+		record := *records[id]
+		record.ID = ""
+		result = append(result, record)
+	}
+	return result
 }
 
 func must(t *rapid.T, err error) {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
+	"strconv"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -14,11 +14,16 @@ import (
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
-// maxTogether bounds how many mails one update of a bulk names.
-const maxTogether = 1000
+const (
+	// minAlike is from how many mails on, of which events say the same, such an update pays.
+	minAlike = 8
+	// maxAlike and maxTable bound how many mails one update names. The time to find a row grows with its table.
+	maxAlike = 1000
+	maxTable = 256
+)
 
-// Fold implements Store. Events are added up by mail, and mails of which they say the same, such as delivered in the
-// same second, are updated together: one statement for many documents costs a fraction of one for each.
+// Fold implements Store. Events are added up by mail. Mails of which they say the same, such as delivered in the same
+// second, are updated by operators, which are the same for all of them; the rest by tables.
 func (m *Mongo) Fold(ctx context.Context, events []job.Event) (FoldResult, error) {
 	deltas := fold(events)
 	known, err := m.foldDeltas(ctx, deltas)
@@ -34,7 +39,7 @@ func (m *Mongo) foldDeltas(ctx context.Context, deltas map[job.ID]*delta) (map[j
 	if len(deltas) == 0 {
 		return known, nil
 	}
-	models, expected, err := foldModels(deltas)
+	models, err := foldModels(deltas)
 	if err != nil {
 		return nil, err
 	}
@@ -42,11 +47,11 @@ func (m *Mongo) foldDeltas(ctx context.Context, deltas map[job.ID]*delta) (map[j
 	if err != nil {
 		return nil, err
 	}
-	if matched == expected {
+	if matched == len(deltas) {
 		for id := range deltas {
 			known[id] = true
 		}
-		return known, nil
+		return known, nil // nearly always: no need to ask
 	}
 	entries, err := m.load(ctx, slices.Collect(maps.Keys(deltas)))
 	if err != nil {
@@ -58,70 +63,64 @@ func (m *Mongo) foldDeltas(ctx context.Context, deltas map[job.ID]*delta) (map[j
 	return known, nil
 }
 
-// foldModels returns the updates, and how many documents they match if all mails have a record and all reasons are
-// news. They are sorted by mail, so that two folds of the same mails do not wait for each other in a circle.
-func foldModels(deltas map[job.ID]*delta) (models []mongo.WriteModel, expected int, err error) {
-	together := map[string][]bson.ObjectID{}
-	changes := map[string]*delta{}
-	var order []string
+// foldModels returns the updates, each mail in one of them. They are sorted by mail, so that two folds of the same mails
+// do not wait for each other in a circle.
+func foldModels(deltas map[job.ID]*delta) ([]mongo.WriteModel, error) {
+	alike := map[string][]job.ID{}
 	for _, id := range slices.Sorted(maps.Keys(deltas)) {
-		d := deltas[id]
-		oid, err := objectID(id)
+		key := deltas[id].key()
+		alike[key] = append(alike[key], id)
+	}
+	var models []mongo.WriteModel
+	var rest []job.ID
+	for _, ids := range slices.SortedFunc(maps.Values(alike), func(a, b []job.ID) int { return cmp.Compare(a[0], b[0]) }) {
+		d := deltas[ids[0]]
+		if len(ids) < minAlike || d.reason != "" {
+			rest = append(rest, ids...)
+			continue
+		}
+		for some := range slices.Chunk(ids, maxAlike) {
+			oids, err := objectIDs(some)
+			if err != nil {
+				return nil, err
+			}
+			models = append(models, alikeUpdate(oids, d))
+		}
+	}
+	slices.Sort(rest)
+	for some := range slices.Chunk(rest, maxTable) {
+		model, err := tableUpdate(some, deltas)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
-		if d.reason != "" {
-			models = append(models, reasonUpdate(oid, d))
-			expected++
-		}
-		key := d.key()
-		if len(together[key]) == 0 {
-			order = append(order, key)
-			changes[key] = d
-		}
-		together[key] = append(together[key], oid)
-		expected++
+		models = append(models, model)
 	}
-	for _, key := range order {
-		for ids := range slices.Chunk(together[key], maxTogether) {
-			models = append(models, eventsUpdate(ids, changes[key]))
-		}
-	}
-	return models, expected, nil
+	return models, nil
 }
 
-// key is equal for deltas that differ in nothing but the reason.
+// key is equal for deltas that are.
 func (d *delta) key() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d", d.latest.Unix())
+	b := strconv.AppendInt(nil, d.latest.Unix(), 36)
 	for _, kind := range slices.Sorted(maps.Keys(d.evidence)) {
-		fmt.Fprintf(&b, " %s %d", kind, d.evidence[kind].Unix())
+		b = append(append(append(b, ' '), kind...), ' ')
+		b = strconv.AppendInt(b, d.evidence[kind].Unix(), 36)
 	}
-	return b.String()
+	if d.reason != "" {
+		b = append(strconv.AppendInt(append(b, ' '), d.reasonAt.Unix(), 36), d.reason...)
+	}
+	return string(b)
 }
 
-func eventsUpdate(ids []bson.ObjectID, d *delta) mongo.WriteModel {
+// alikeUpdate applies one delta, which has no reason, to many records.
+func alikeUpdate(ids []bson.ObjectID, d *delta) mongo.WriteModel {
 	var first bson.D
-	for kind, at := range d.evidence {
-		first = append(first, bson.E{Key: "ev." + kind, Value: at})
+	for _, kind := range slices.Sorted(maps.Keys(d.evidence)) {
+		first = append(first, bson.E{Key: "ev." + kind, Value: d.evidence[kind]})
 	}
-	slices.SortFunc(first, func(a, b bson.E) int { return cmp.Compare(a.Key, b.Key) })
-	update := bson.D{{Key: "$max", Value: bson.D{{Key: "ts", Value: d.latest}}}, {Key: "$min", Value: first}}
+	changes := bson.D{{Key: "$max", Value: bson.D{{Key: "ts", Value: d.latest}}}, {Key: "$min", Value: first}}
 	if d.bits != 0 {
-		update = append(update, bson.E{Key: "$bit", Value: bson.D{{Key: "s", Value: bson.D{{Key: "or", Value: d.bits}}}}})
+		changes = append(changes, bson.E{Key: "$bit", Value: bson.D{{Key: "s", Value: bson.D{{Key: "or", Value: d.bits}}}}})
 	}
-	return mongo.NewUpdateManyModel().SetUpdate(update).
+	return mongo.NewUpdateManyModel().SetUpdate(changes).
 		SetFilter(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
-}
-
-// reasonUpdate is supersedes in MongoDB's words: it matches a record whose reason is older, or as old and less.
-func reasonUpdate(id bson.ObjectID, d *delta) mongo.WriteModel {
-	older := bson.A{
-		bson.D{{Key: "ea", Value: bson.D{{Key: "$exists", Value: false}}}},
-		bson.D{{Key: "ea", Value: bson.D{{Key: "$lt", Value: d.reasonAt}}}},
-		bson.D{{Key: "ea", Value: d.reasonAt}, {Key: "err", Value: bson.D{{Key: "$lt", Value: d.reason}}}},
-	}
-	return mongo.NewUpdateOneModel().
-		SetFilter(bson.D{{Key: "_id", Value: id}, {Key: "$or", Value: older}}).
-		SetUpdate(bson.D{{Key: "$set", Value: bson.D{{Key: "err", Value: d.reason}, {Key: "ea", Value: d.reasonAt}}}})
 }

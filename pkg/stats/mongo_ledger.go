@@ -25,7 +25,7 @@ func (m *Mongo) Begin(ctx context.Context, attempts []Attempt) ([]bool, error) {
 func (m *Mongo) begin(ctx context.Context, attempts []Attempt) ([]bool, error) {
 	won := make([]bool, len(attempts))
 	var inserts []mongo.WriteModel
-	var updates tables
+	var updates ledger
 	var first, later []int // the attempts that are inserted and updated
 	for i, a := range attempts {
 		id, err := objectID(a.ID)
@@ -64,7 +64,7 @@ func (m *Mongo) contest(ctx context.Context, attempts []Attempt, contested, met 
 	if len(contested) == 0 {
 		return nil
 	}
-	var updates tables
+	var updates ledger
 	for _, i := range met {
 		id, err := objectID(attempts[i].ID)
 		if err != nil {

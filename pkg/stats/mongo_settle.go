@@ -17,7 +17,7 @@ func (m *Mongo) Settle(ctx context.Context, settlements []Settlement) error {
 }
 
 func (m *Mongo) settle(ctx context.Context, settlements []Settlement) error {
-	var updates tables
+	var updates ledger
 	ids := make([]bson.ObjectID, len(settlements))
 	for i, s := range settlements {
 		id, err := objectID(s.ID)
@@ -42,7 +42,7 @@ func (m *Mongo) settle(ctx context.Context, settlements []Settlement) error {
 	if err != nil {
 		return err
 	}
-	updates = tables{}
+	updates = ledger{}
 	for _, i := range met {
 		key, guard := standing(settlements[i])
 		updates.add(key, guard, ids[i], settled(settlements[i]))
@@ -63,7 +63,7 @@ func standing(s Settlement) (key int, guard bson.D) {
 func settled(s Settlement) bson.D {
 	fields := bson.D{
 		{Key: "st", Value: s.State}, {Key: "fr", Value: s.Free}, {Key: "why", Value: clip(s.Reason)},
-		{Key: "at", Value: s.Number}, {Key: "ts", Value: s.At},
+		{Key: "at", Value: s.Number}, {Key: "ts", Value: later(s.Created, s.At)},
 	}
 	if s.State == Accepted {
 		fields = append(fields, bson.E{Key: "mid", Value: s.MessageID})

@@ -8,53 +8,36 @@ import (
 // A table is an update of many records, each by values of its own, in one statement: the database looks its row up by
 // the record's _id. That takes a fraction of the time of as many statements.
 type table struct {
-	guard bson.D // what a record must match besides
-	ids   bson.A
-	rows  bson.A
+	ids  bson.A
+	rows bson.A
 }
 
-// A tables sorts rows by their guard, of which there are as many as there are numbers of attempts.
-type tables struct {
-	byKey map[int]*table
-	order []int
+func (t *table) add(id bson.ObjectID, row bson.D) {
+	t.ids, t.rows = append(t.ids, id), append(t.rows, row)
 }
 
-// add makes the record of id take over the fields of row, if it matches guard. at and ts only ever grow.
-func (t *tables) add(key int, guard bson.D, id bson.ObjectID, row bson.D) {
-	some := t.byKey[key]
-	if some == nil {
-		if t.byKey == nil {
-			t.byKey = map[int]*table{}
-		}
-		some = &table{guard: guard}
-		t.byKey[key], t.order = some, append(t.order, key)
-	}
-	some.ids, some.rows = append(some.ids, id), append(some.rows, row)
-}
-
-// models returns the updates.
-func (t *tables) models() []mongo.WriteModel {
-	var models []mongo.WriteModel
-	for _, key := range t.order {
-		models = append(models, t.byKey[key].model())
-	}
-	return models
-}
-
-func (t *table) model() mongo.WriteModel {
+// model returns the update of the table's records that match guard. merge is a stage that makes the new record of the
+// old one and its row, which it finds in the field "row".
+func (t *table) model(guard bson.D, merge bson.D) mongo.WriteModel {
 	index := bson.D{{Key: "$indexOfArray", Value: bson.A{literal(t.ids), "$_id"}}}
-	larger := func(field string) bson.D {
-		return bson.D{{Key: "$max", Value: bson.A{"$" + field, "$row." + field}}}
-	}
+	row := bson.D{{Key: "$arrayElemAt", Value: bson.A{literal(t.rows), index}}}
 	return mongo.NewUpdateManyModel().
-		SetFilter(append(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: t.ids}}}}, t.guard...)).
+		SetFilter(append(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: t.ids}}}}, guard...)).
 		SetUpdate(mongo.Pipeline{
-			{{Key: "$set", Value: bson.D{{Key: "row", Value: bson.D{{Key: "$arrayElemAt", Value: bson.A{literal(t.rows), index}}}}}}},
-			{{Key: "$replaceWith", Value: bson.D{{Key: "$mergeObjects", Value: bson.A{
-				"$$ROOT", "$row", bson.D{{Key: "ts", Value: larger("ts")}, {Key: "at", Value: larger("at")}},
-			}}}}},
+			{{Key: "$set", Value: bson.D{{Key: "row", Value: row}}}},
+			merge,
 			{{Key: "$unset", Value: "row"}},
 		})
+}
+
+// larger is the greater of a record's field and its row's; the one that is there, if only one is.
+func larger(field string) bson.D { return either("$max", field) }
+
+// lesser is the opposite of larger.
+func lesser(field string) bson.D { return either("$min", field) }
+
+func either(operator, field string) bson.D {
+	return bson.D{{Key: operator, Value: bson.A{"$" + field, "$row." + field}}}
 }
 
 // literal keeps texts that begin with $ from being read as the names of fields.

@@ -1,0 +1,41 @@
+package stats
+
+import (
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+)
+
+// A ledger gathers changes of records by what they expect of them, which is one thing for each number of attempts.
+type ledger struct {
+	byKey map[int]*guarded
+	order []int
+}
+
+type guarded struct {
+	table
+	guard bson.D
+}
+
+// add makes the record of id take over the fields of row, if it matches guard. at and ts only ever grow.
+func (l *ledger) add(key int, guard bson.D, id bson.ObjectID, row bson.D) {
+	g := l.byKey[key]
+	if g == nil {
+		if l.byKey == nil {
+			l.byKey = map[int]*guarded{}
+		}
+		g = &guarded{guard: guard}
+		l.byKey[key], l.order = g, append(l.order, key)
+	}
+	g.table.add(id, row)
+}
+
+func (l *ledger) models() []mongo.WriteModel {
+	merge := bson.D{{Key: "$replaceWith", Value: bson.D{{Key: "$mergeObjects", Value: bson.A{
+		"$$ROOT", "$row", bson.D{{Key: "ts", Value: larger("ts")}, {Key: "at", Value: larger("at")}},
+	}}}}}
+	var models []mongo.WriteModel
+	for _, key := range l.order {
+		models = append(models, l.byKey[key].model(l.byKey[key].guard, merge))
+	}
+	return models
+}
