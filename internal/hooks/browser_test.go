@@ -10,15 +10,15 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/levenlabs/postmaster/internal/okqd/okqdtest"
 	"github.com/levenlabs/postmaster/internal/testenv"
-	"github.com/levenlabs/postmaster/pkg/okq/okqtest"
 )
 
 // TestARecipientPressesTheButton also leaves pictures of the pages in the folder that PM_TEST_SCREENSHOTS names.
 func TestARecipientPressesTheButton(t *testing.T) {
 	t.Parallel()
 	const address = "alexandra.longname+orders@mail.example.com"
-	in := runWithLinks(t, okqtest.RunOriginal(t).Addr())
+	in := runWithLinks(t, okqdtest.RunT(t).Addr)
 	b := openBrowser(t)
 	for _, size := range []struct {
 		name          string

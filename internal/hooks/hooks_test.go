@@ -23,9 +23,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/levenlabs/postmaster/internal/hooks"
+	"github.com/levenlabs/postmaster/internal/okqd/okqdtest"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
-	"github.com/levenlabs/postmaster/pkg/okq/okqtest"
 )
 
 // A signer is SendGrid's side of the signed webhook.
@@ -90,7 +90,7 @@ func defaults(t testing.TB) hooks.Config {
 // run starts pm-hooks over an okq of its own.
 func run(t testing.TB, cfg hooks.Config) *instance {
 	t.Helper()
-	return runOver(t, cfg, okqtest.RunOriginal(t).Addr())
+	return runOver(t, cfg, okqdtest.RunT(t).Addr)
 }
 
 func runOver(t testing.TB, cfg hooks.Config, okqAddr string) *instance {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 )
 
@@ -20,6 +21,7 @@ import (
 type keyring struct {
 	fixed []*ecdsa.PublicKey
 	path  string // of the key file, or empty
+	fault prometheus.Counter
 	log   zerolog.Logger
 
 	mu      sync.Mutex // protects the fields below
@@ -34,8 +36,8 @@ const keyFileEvery = time.Second
 // maxKeyFile bounds what is read of a key file: some hundred keys.
 const maxKeyFile = 64 << 10
 
-func newKeyring(cfg Config, log zerolog.Logger) (*keyring, error) {
-	k := &keyring{path: cfg.PublicKeyFile, log: log}
+func newKeyring(cfg Config, fault prometheus.Counter, log zerolog.Logger) (*keyring, error) {
+	k := &keyring{path: cfg.PublicKeyFile, fault: fault, log: log}
 	for _, s := range cfg.PublicKeys {
 		key, err := parseKey(s)
 		if err != nil {
@@ -86,6 +88,7 @@ func (k *keyring) rereadLocked() {
 		keys, err = parseKeys(content)
 	}
 	if err != nil {
+		k.fault.Inc()
 		k.log.Error().Err(err).Msg("public key file unusable, keeping the keys of before")
 		return
 	}
@@ -137,7 +140,7 @@ func parseKey(s string) (*ecdsa.PublicKey, error) {
 	}
 	key, ok := parsed.(*ecdsa.PublicKey)
 	if !ok {
-		return nil, fmt.Errorf("a key for %T, not for ECDSA as SendGrid's are", parsed)
+		return nil, fmt.Errorf("a %T, not a key for ECDSA as SendGrid's are", parsed)
 	}
 	return key, nil
 }

@@ -40,13 +40,13 @@ type Server struct {
 // New makes a server. It talks to nobody and listens nowhere yet.
 func New(cfg Config, pusher Pusher, log zerolog.Logger, reg prometheus.Registerer) (*Server, error) {
 	log = log.With().Str("component", "webhook").Logger()
-	keys, err := newKeyring(cfg, log)
-	if err != nil {
-		return nil, err
-	}
 	m, err := newMetrics(reg)
 	if err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	keys, err := newKeyring(cfg, m.keyFaults, log)
+	if err != nil {
+		return nil, err
 	}
 	h := &handler{
 		keys: keys, window: cfg.Window, filter: newFilter(cfg.AcceptEnv), budget: newBudget(cfg.MaxHeld),

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/levenlabs/postmaster/internal/okqd/okqdtest"
 	"github.com/levenlabs/postmaster/internal/unsubscribe"
 	"github.com/levenlabs/postmaster/pkg/job"
-	"github.com/levenlabs/postmaster/pkg/okq/okqtest"
 )
 
 var linkConfig = unsubscribe.Config{URL: "https://mail.example.com/mail/unsubscribe", Secrets: []string{"0123456789abcdef0123456789"}}
@@ -50,7 +50,7 @@ func wantOptOuts(t *testing.T, in *instance, n int, address string, flags int64)
 
 func TestOneClickUnsubscribesInBothFormEncodings(t *testing.T) {
 	t.Parallel()
-	in := runWithLinks(t, okqtest.RunOriginal(t).Addr())
+	in := runWithLinks(t, okqdtest.RunT(t).Addr)
 	multipart := "--b\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--b--\r\n"
 	for contentType, body := range map[string]string{
 		"application/x-www-form-urlencoded": "List-Unsubscribe=One-Click",
@@ -66,14 +66,14 @@ func TestOneClickUnsubscribesInBothFormEncodings(t *testing.T) {
 
 func TestFollowingTheLinkAloneDoesNotUnsubscribe(t *testing.T) {
 	t.Parallel()
-	in := runWithLinks(t, okqtest.RunOriginal(t).Addr())
+	in := runWithLinks(t, okqdtest.RunT(t).Addr)
 	for _, method := range []string{"GET", "HEAD"} {
 		resp := request(t, method, in.link(t, "<b>@example.com", 6), "", "")
 		body, err := io.ReadAll(resp.Body)
 		if resp.StatusCode != 200 || err != nil {
 			t.Errorf("%s: %s, %v", method, resp.Status, err)
 		}
-		if method == "GET" && (!strings.Contains(string(body), "&lt;b&gt;@example.com") || !strings.Contains(string(body), "<form")) {
+		if method == "GET" && (!strings.Contains(string(body), "&lt;b&gt;<wbr>@example.com") || !strings.Contains(string(body), "<form")) {
 			t.Errorf("the page is\n%s", body)
 		}
 		if csp := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'; style-src 'sha256-") {
@@ -85,7 +85,7 @@ func TestFollowingTheLinkAloneDoesNotUnsubscribe(t *testing.T) {
 
 func TestAForgedLinkDoesNothing(t *testing.T) {
 	t.Parallel()
-	in := runWithLinks(t, okqtest.RunOriginal(t).Addr())
+	in := runWithLinks(t, okqdtest.RunT(t).Addr)
 	good := in.link(t, "alex@example.com", 6)
 	for _, link := range []string{good[:len(good)-1] + "!", strings.Split(good, "?")[0], good[:len(good)-4]} {
 		for _, method := range []string{"GET", "POST"} {
@@ -108,8 +108,8 @@ func TestAForgedLinkDoesNothing(t *testing.T) {
 
 func TestAnUnsubscribeIsNotConfirmedBeforeItIsQueued(t *testing.T) {
 	t.Parallel()
-	okqd := okqtest.RunOriginal(t)
-	in := runWithLinks(t, okqd.Addr())
+	okqd := okqdtest.RunT(t)
+	in := runWithLinks(t, okqd.Addr)
 	okqd.Stop()
 	if resp := request(t, "POST", in.link(t, "alex@example.com", 6), "application/x-www-form-urlencoded", "List-Unsubscribe=One-Click"); resp.StatusCode != 503 {
 		t.Errorf("okq is away: %s", resp.Status)
@@ -123,7 +123,7 @@ func TestAnUnsubscribeIsNotConfirmedBeforeItIsQueued(t *testing.T) {
 
 func TestThePageSpeaksTheBrowsersLanguage(t *testing.T) {
 	t.Parallel()
-	in := runWithLinks(t, okqtest.RunOriginal(t).Addr())
+	in := runWithLinks(t, okqdtest.RunT(t).Addr)
 	for accept, lang := range map[string]string{"": "en", "de-AT,en;q=0.5": "de", "tlh, en-GB;q=0.9, de;q=0.1": "en", "xx": "en", ";;q=,": "en"} {
 		req, err := http.NewRequestWithContext(t.Context(), "GET", in.link(t, "alex@example.com", 6), nil)
 		if err != nil {

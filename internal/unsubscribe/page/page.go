@@ -13,6 +13,7 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
@@ -82,7 +83,7 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request) {
 		h.page(w, "ask", http.StatusBadRequest, view{Text: t, Title: t.InvalidTitle, Message: t.Invalid})
 		return
 	}
-	h.page(w, "ask", http.StatusOK, view{Text: t, Title: t.AskTitle, Message: t.Ask, Address: req.Address, Ask: true})
+	h.page(w, "ask", http.StatusOK, view{Text: t, Title: t.AskTitle, Message: t.Ask, Address: parts(req.Address), Ask: true})
 }
 
 func (h *Handler) post(w http.ResponseWriter, r *http.Request) {
@@ -99,9 +100,9 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request) {
 	v := view{Text: h.texts(r)}
 	switch status {
 	case http.StatusOK:
-		v.Title, v.Message, v.Address = v.Text.DoneTitle, v.Text.Done, req.Address
+		v.Title, v.Message, v.Address = v.Text.DoneTitle, v.Text.Done, parts(req.Address)
 	case http.StatusServiceUnavailable:
-		v.Title, v.Message, v.Address, v.Ask = v.Text.UnavailableTitle, v.Text.TryAgain, req.Address, true
+		v.Title, v.Message, v.Address, v.Ask = v.Text.UnavailableTitle, v.Text.TryAgain, parts(req.Address), true
 	default:
 		v.Title, v.Message = v.Text.InvalidTitle, v.Text.Invalid
 	}
@@ -140,9 +141,11 @@ func (h *Handler) texts(r *http.Request) texts {
 type view struct {
 	Text           texts
 	Title, Message string
-	Address        string
+	Address        []string // its parts around the @, where a narrow screen may break it
 	Ask            bool
 }
+
+func parts(address string) []string { return strings.Split(address, "@") }
 
 // Style is the page's own style sheet, which the policy allows by its hash.
 func (view) Style() template.CSS { return template.CSS(pageCSS) }
