@@ -36,7 +36,7 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.Window, "webhook-window", 0, "refuse signatures made longer ago than this; 0 takes any, since SendGrid may send an old one for 24h")
 	fs.StringSliceVar(&c.AcceptEnv, "accept-env", []string{"production", "staging"}, "take the events of mails sent from these environments")
 	fs.IntVar(&c.MaxConns, "max-conns", 512, "connections at once; more have to wait")
-	fs.Int64Var(&c.MaxHeld, "max-held-bytes", 64<<20, "bytes of POST bodies held at once; more are answered 503")
+	fs.Int64Var(&c.MaxHeld, "max-held-bytes", 32<<20, "bytes of POST bodies held at once; more are answered 503")
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "certificate file (PEM) to serve https with")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "key file (PEM) of --tls-cert")
 	c.Unsubscribe.AddFlags(fs)

@@ -93,7 +93,7 @@ func run(t testing.TB, cfg hooks.Config) *instance {
 	return runOver(t, cfg, okqdtest.RunT(t).Addr)
 }
 
-func runOver(t testing.TB, cfg hooks.Config, okqAddr string) *instance {
+func runOver(t testing.TB, cfg hooks.Config, okqAddr string, prepare ...func(*hooks.Server)) *instance {
 	t.Helper()
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
@@ -107,6 +107,9 @@ func runOver(t testing.TB, cfg hooks.Config, okqAddr string) *instance {
 	srv, err := hooks.New(cfg, client, zerolog.New(zerolog.SyncWriter(in.log)), in.reg)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, p := range prepare {
+		p(srv)
 	}
 	if err := srv.Listen(); err != nil {
 		t.Fatal(err)

@@ -18,12 +18,15 @@ import (
 	"github.com/levenlabs/postmaster/internal/connlimit"
 )
 
-// How long one request may take. A client that sends slower than this is cut off, and so is one that does not read.
+// patience is how long a client may take. One that sends slower than this is cut off.
+type patience struct {
+	header time.Duration // for a request's header
+	body   time.Duration // for all of a request
+	idle   time.Duration // between two requests
+}
+
 const (
-	headerTimeout = 5 * time.Second
-	readTimeout   = 30 * time.Second
-	writeTimeout  = readTimeout + pushTimeout + 10*time.Second // counts from the header's end
-	idleTimeout   = 90 * time.Second
+	answerTimeout = pushTimeout + 10*time.Second // for the answer, once a request is there
 	drainTimeout  = 15 * time.Second
 	maxHeader     = 16 << 10
 )
@@ -35,6 +38,8 @@ type Server struct {
 	handler *handler
 	ln      net.Listener
 	tls     *tls.Config // nil: plain HTTP
+
+	patience patience
 }
 
 // New makes a server. It talks to nobody and listens nowhere yet.
@@ -59,7 +64,8 @@ func New(cfg Config, pusher Pusher, log zerolog.Logger, reg prometheus.Registere
 	if err := h.serveLink(cfg.Unsubscribe, reg); err != nil {
 		return nil, err
 	}
-	return &Server{cfg: cfg, log: log, handler: h}, nil
+	p := patience{header: 5 * time.Second, body: 30 * time.Second, idle: 90 * time.Second}
+	return &Server{cfg: cfg, log: log, handler: h, patience: p}, nil
 }
 
 // Listen opens the address of --webhook-addr.
@@ -112,8 +118,9 @@ func (s *Server) Run(ctx context.Context) error {
 
 func (s *Server) httpServer() *http.Server {
 	srv := &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: headerTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		Handler: s.handler, ReadHeaderTimeout: s.patience.header, ReadTimeout: s.patience.body,
+		WriteTimeout: s.patience.body + answerTimeout, // it counts from the header's end
+		IdleTimeout:  s.patience.idle, MaxHeaderBytes: maxHeader,
 		ErrorLog:  log.New(io.Discard, "", 0), // what strangers on the internet do to a TLS handshake
 		Protocols: new(http.Protocols),
 	}
