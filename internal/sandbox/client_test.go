@@ -174,3 +174,10 @@ func (r *receiver) waitFor(t *testing.T, email string, want ...string) []map[str
 	})
 	return ordered
 }
+
+// serve answers the URL of a server that lives as long as the test.
+func serve(t testing.TB, handler http.Handler) string {
+	srv := httptest.NewServer(handler)
+	t.Cleanup(srv.Close)
+	return srv.URL
+}

@@ -118,7 +118,11 @@ func (s *Sandbox) noteRefusal(status int, issues ...mailsend.Issue) {
 	s.tally.update(func(c *Counters) { c.Refused[status]++ })
 	s.refusals.add(status, issues)
 	s.feed.changed()
-	s.log.Info().Int("status", status).Str("reason", issues[0].Message).Int("issues", len(issues)).Msg("mail refused")
+	entry := s.log.Info().Int("status", status).Int("issues", len(issues))
+	if issues[0].Field != nil {
+		entry = entry.Str("field", *issues[0].Field)
+	}
+	entry.Msg("mail refused") // the message may name a recipient: /api/refused has it
 }
 
 func (s *Sandbox) refuseBody(w http.ResponseWriter, err error) {

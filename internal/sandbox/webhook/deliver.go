@@ -112,7 +112,6 @@ func (p *Poster) finish(b *batch, status int, err error) {
 		return
 	}
 	p.addLocked(item{due: time.Now().Add(pause), batch: b})
-	p.nudge()
 }
 
 // pause doubles with each try and is jittered by a fifth, so that batches

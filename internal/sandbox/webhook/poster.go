@@ -113,6 +113,7 @@ func (p *Poster) Schedule(e Event, delay time.Duration) {
 	now := time.Now()
 	shared := &pending{event: e}
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	for range p.cfg.Copies {
 		if p.buffered >= p.cfg.MaxBuffered {
 			p.counts.Lost++
@@ -125,17 +126,16 @@ func (p *Poster) Schedule(e Event, delay time.Duration) {
 		p.buffered++
 		p.addLocked(item{due: due, event: shared})
 	}
-	p.mu.Unlock()
-	p.nudge()
 }
 
+// addLocked wakes Run when it would sleep past it.
 func (p *Poster) addLocked(it item) {
 	it.seq = p.seq
 	p.seq++
 	p.schedule.add(it)
-}
-
-func (p *Poster) nudge() {
+	if p.schedule[0].seq != it.seq {
+		return
+	}
 	select {
 	case p.wake <- struct{}{}:
 	default:
