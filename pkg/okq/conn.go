@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
+
+	"github.com/levenlabs/postmaster/pkg/okq/internal/resp"
 )
 
 // conn is a connection that checks what comes over it, and tells the dialer whether the server ever answered: one that
@@ -14,20 +16,20 @@ type conn struct {
 	addr     int
 	answered atomic.Bool
 
-	sent     scanner
-	received scanner
+	sent     resp.Scanner
+	received resp.Scanner
 	open     atomic.Int64 // commands without a reply
 }
 
 func newConn(nc net.Conn, d *dialer, addr int) *conn {
 	c := &conn{Conn: nc, d: d, addr: addr}
-	c.sent.begin = func() error {
+	c.sent.Begin = func() error {
 		c.open.Add(1)
 		return nil
 	}
-	c.received.begin = func() error {
+	c.received.Begin = func() error {
 		if c.open.Add(-1) < 0 {
-			return fmt.Errorf("%w: a reply to nothing", errProtocol)
+			return fmt.Errorf("%w: a reply to nothing", resp.ErrProtocol)
 		}
 		return nil
 	}
@@ -35,7 +37,7 @@ func newConn(nc net.Conn, d *dialer, addr int) *conn {
 }
 
 func (c *conn) Write(p []byte) (int, error) {
-	if err := c.sent.scan(p); err != nil {
+	if err := c.sent.Scan(p); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(p)
@@ -43,7 +45,7 @@ func (c *conn) Write(p []byte) (int, error) {
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if bad := c.received.scan(p[:n]); bad != nil {
+	if bad := c.received.Scan(p[:n]); bad != nil {
 		c.fail(fmt.Errorf("%s: %w", c.d.addrs[c.addr], bad))
 		return 0, bad
 	}

@@ -23,7 +23,8 @@ func Front() PushOption { return func(o *pushOptions) { o.front = true } }
 // Delay keeps the event out of sight for d. A server without delays gets nothing: ErrNoDelay.
 func Delay(d time.Duration) PushOption { return func(o *pushOptions) { o.delay = d } }
 
-// NoBlock has the server answer ErrBusy rather than wait when it is busy, and acknowledge before the event is written.
+// NoBlock has the server answer ErrBusy rather than wait while it is busy. IMPORTANT: the original okq acknowledges such
+// an event before it is stored.
 func NoBlock() PushOption { return func(o *pushOptions) { o.noBlock = true } }
 
 // Push puts an event at the back of its queue. Once it has returned nil the event is okq's: it survives a crash of the

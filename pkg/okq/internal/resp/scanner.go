@@ -1,4 +1,5 @@
-package okq
+// Package resp checks the form of a stream of RESP2 values as it passes.
+package resp
 
 import (
 	"bytes"
@@ -6,28 +7,29 @@ import (
 	"strconv"
 )
 
-// What a reply may be at most. The largest is a batch of events, a mail of 30 MB each.
+// What a value may be at most. The largest is a batch of events, a mail of 30 MB each.
 const (
-	maxReplyLine  = 64 << 10
-	maxReplyBulk  = 256 << 20
-	maxReplyArray = 1 << 20
-	maxReplyDepth = 6
+	maxLine  = 64 << 10
+	maxBulk  = 256 << 20
+	maxArray = 1 << 20
+	maxDepth = 6
 )
 
-var errProtocol = errors.New("not okq's protocol")
+// ErrProtocol is a stream that is not RESP2, or beyond the limits.
+var ErrProtocol = errors.New("not okq's protocol")
 
-// scanner follows a stream of RESP2 values and checks their form, without keeping them: rueidis believes whatever a
+// Scanner follows a stream of RESP2 values and checks their form, without keeping them: rueidis believes whatever a
 // server declares, and ends the process over a length that cannot be allocated or a reply too many.
-type scanner struct {
-	begin func() error // is called as each top-level value begins
+type Scanner struct {
+	Begin func() error // is called as each top-level value begins
 
 	line []byte // of an unfinished line
 	skip int    // bytes of a bulk string, with its end of line, still to come
 	left []int  // elements still to come of each array that is open, the innermost last
 }
 
-// scan checks the next bytes of the stream.
-func (s *scanner) scan(p []byte) error {
+// Scan checks the next bytes of the stream.
+func (s *Scanner) Scan(p []byte) error {
 	for len(p) > 0 {
 		if s.skip > 0 {
 			n := min(s.skip, len(p))
@@ -37,8 +39,8 @@ func (s *scanner) scan(p []byte) error {
 		}
 		end := bytes.IndexByte(p, '\n')
 		if end < 0 {
-			if len(s.line)+len(p) > maxReplyLine {
-				return errProtocol
+			if len(s.line)+len(p) > maxLine {
+				return ErrProtocol
 			}
 			s.line = append(s.line, p...)
 			return kind(s.line)
@@ -59,19 +61,19 @@ func (s *scanner) scan(p []byte) error {
 // kind refuses a line that begins no value, even before its end has come.
 func kind(line []byte) error {
 	if bytes.IndexByte([]byte("+-:$*"), line[0]) < 0 {
-		return errProtocol
+		return ErrProtocol
 	}
 	return nil
 }
 
 // value takes the line that begins a value: all of it, but for bulk strings and arrays.
-func (s *scanner) value(line []byte) error {
+func (s *Scanner) value(line []byte) error {
 	n := len(line)
-	if n < 3 || n > maxReplyLine || line[n-2] != '\r' || kind(line) != nil {
-		return errProtocol
+	if n < 3 || n > maxLine || line[n-2] != '\r' || kind(line) != nil {
+		return ErrProtocol
 	}
 	if len(s.left) == 0 {
-		if err := s.begin(); err != nil {
+		if err := s.Begin(); err != nil {
 			return err
 		}
 	} else {
@@ -80,10 +82,10 @@ func (s *scanner) value(line []byte) error {
 	switch text := line[1 : n-2]; line[0] {
 	case ':':
 		if _, err := strconv.ParseInt(string(text), 10, 64); err != nil {
-			return errProtocol
+			return ErrProtocol
 		}
 	case '$':
-		size, err := length(text, maxReplyBulk)
+		size, err := length(text, maxBulk)
 		if err != nil {
 			return err
 		}
@@ -91,9 +93,9 @@ func (s *scanner) value(line []byte) error {
 			s.skip = size + 2
 		}
 	case '*':
-		size, err := length(text, maxReplyArray)
-		if err != nil || len(s.left) == maxReplyDepth {
-			return errProtocol
+		size, err := length(text, maxArray)
+		if err != nil || len(s.left) == maxDepth {
+			return ErrProtocol
 		}
 		if size > 0 {
 			s.left = append(s.left, size)
@@ -109,7 +111,7 @@ func (s *scanner) value(line []byte) error {
 func length(text []byte, most int) (int, error) {
 	n, err := strconv.Atoi(string(text))
 	if err != nil || n < -1 || n > most || text[0] == '+' {
-		return 0, errProtocol
+		return 0, ErrProtocol
 	}
 	return n, nil
 }

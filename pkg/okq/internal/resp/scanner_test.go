@@ -1,4 +1,4 @@
-package okq
+package resp
 
 import (
 	"strings"
@@ -6,10 +6,10 @@ import (
 )
 
 func scanAll(stream []byte, step int) (values int, err error) {
-	s := scanner{begin: func() error { values++; return nil }}
+	s := Scanner{Begin: func() error { values++; return nil }}
 	for len(stream) > 0 && err == nil {
 		n := min(step, len(stream))
-		err = s.scan(stream[:n])
+		err = s.Scan(stream[:n])
 		stream = stream[n:]
 	}
 	return values, err
