@@ -37,7 +37,9 @@ func (w *Worker) handleMails(run, jobs context.Context, deliveries []*okq.Delive
 		mails[i] = newMail(d)
 	}
 	for len(mails) > 0 && w.gate.wait(waiting) == nil {
-		mails = b.round(mails)
+		if mails = b.round(mails); len(mails) > 0 {
+			pause(waiting, 1) // whatever sends them round
+		}
 	}
 }
 

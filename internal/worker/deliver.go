@@ -23,12 +23,12 @@ func (b *batch) deliver(m *mail) {
 	if w.rate.Wait(b.waiting) != nil {
 		return
 	}
-	open, probe := w.gate.pass()
+	open, probe := w.gate.pass(m.id())
 	if !open {
 		b.repeat(m)
 		return
 	}
-	p := &passage{gate: w.gate, probe: probe}
+	p := &passage{gate: w.gate, id: m.id(), probe: probe}
 	defer p.abandon()
 	if !b.begin(m) {
 		return

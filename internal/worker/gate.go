@@ -2,13 +2,11 @@ package worker
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
-	"github.com/levenlabs/postmaster/internal/sendgrid"
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
@@ -47,13 +45,6 @@ const (
 	tolerated = 2
 )
 
-type breaker struct {
-	open     bool
-	failures int       // refusals since it opened, one for each probe
-	retry    time.Time // when the next probe may go
-	probing  bool      // and one is on its way
-}
-
 func newGate(log zerolog.Logger, m *metrics) *gate {
 	return &gate{log: log.With().Str("component", "gate").Logger(), m: m, changed: make(chan struct{}), grudges: map[job.ID]grudge{}}
 }
@@ -63,10 +54,11 @@ func (g *gate) wait(ctx context.Context) error {
 	return g.until(ctx, func(now time.Time) (time.Time, bool) { return g.shutLocked(now) })
 }
 
-// waitPop returns once mails may be popped. With the breaker open they may only when none is in hand to be the probe.
+// waitPop returns once mails may be popped. With the breaker open that is when there is a probe due, and nobody in hand
+// to be it but perhaps the mail that was refused last.
 func (g *gate) waitPop(ctx context.Context) error {
 	return g.until(ctx, func(now time.Time) (time.Time, bool) {
-		if g.breaker.open && g.hand > 0 {
+		if g.breaker.open && g.hand > 1 {
 			return time.Time{}, true
 		}
 		return g.shutLocked(now)
@@ -124,35 +116,22 @@ func waitFor(ctx context.Context, changed <-chan struct{}, end time.Time) error 
 	}
 }
 
-// pass tells whether a mail may go now. While the breaker is open one may, as the probe, once it is time.
-func (g *gate) pass() (open, probe bool) {
+// pass tells whether a mail may go now. While the breaker is open one may, as the probe, once it is time. The mail that
+// was refused last leaves that to others: it may be what is refused.
+func (g *gate) pass(id job.ID) (open, probe bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if _, shut := g.shutLocked(time.Now()); shut {
 		return false, false
 	}
-	if g.breaker.open {
-		g.breaker.probing = true
-		return true, true
+	if !g.breaker.open {
+		return true, false
 	}
-	return true, false
-}
-
-// blame tells whether a refusal is the mail's own fault after all: SendGrid takes others, and refuses whenever it gets
-// this one.
-func (g *gate) blame(id job.ID) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if len(g.grudges) >= maxGrudges {
-		clear(g.grudges)
+	if id == g.breaker.culprit && g.hand > 1 {
+		return false, false
 	}
-	old := g.grudges[id]
-	if old.times == 0 || g.accepted.After(old.last) {
-		old.times++
-	}
-	old.last = time.Now()
-	g.grudges[id] = old
-	return old.times > tolerated
+	g.breaker.probing = true
+	return true, true
 }
 
 // hold counts the mails in hand.
@@ -161,7 +140,7 @@ func (g *gate) hold(n int) {
 	defer g.mu.Unlock()
 	g.hand += n
 	g.m.inHand.Set(float64(g.hand))
-	if g.hand == 0 {
+	if g.hand <= 1 {
 		g.wakeLocked()
 	}
 }
@@ -188,111 +167,5 @@ func (g *gate) storeBack() {
 		g.log.Info().Msg("the store answers again")
 		g.m.storeAway.Set(0)
 		g.wakeLocked()
-	}
-}
-
-// report has the gate learn from what became of a mail.
-func (g *gate) report(r sendgrid.Result, probe bool) {
-	now := time.Now()
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	switch r.Outcome {
-	case sendgrid.Accepted, sendgrid.Rejected: // either way SendGrid dealt with the mail
-		if r.Outcome == sendgrid.Accepted {
-			g.accepted, g.limits = now, 0
-		}
-		if probe {
-			g.closeBreakerLocked()
-		}
-	case sendgrid.Refused:
-		g.tripLocked(now, r, probe)
-	case sendgrid.Limited:
-		g.limitLocked(now, r)
-		g.unprobeLocked(now, probe)
-	default:
-		g.unprobeLocked(now, probe)
-	}
-}
-
-// limitLocked begins a pause, unless the mails that were on their way when it began are only telling the same.
-func (g *gate) limitLocked(now time.Time, r sendgrid.Result) {
-	if now.Before(g.limit) && !r.Until.After(g.limit) {
-		return
-	}
-	g.limits++
-	g.m.pauses.Inc()
-	until := r.Until
-	if until.IsZero() {
-		until = now.Add(growing(g.limits, time.Minute))
-	}
-	// Not all processes that share the key should come back in the same instant.
-	g.limit = until.Add(rand.N(250 * time.Millisecond))
-	g.log.Warn().Time("until", g.limit).Msg("rate limited by SendGrid, sending pauses")
-}
-
-func (g *gate) tripLocked(now time.Time, r sendgrid.Result, probe bool) {
-	b := &g.breaker
-	if b.open && !probe {
-		return // it was on its way when the breaker opened
-	}
-	b.open, b.probing = true, false
-	b.failures++
-	b.retry = now.Add(growing(b.failures, 5*time.Minute))
-	g.m.breaker.Set(1)
-	g.log.Error().Int("status", r.Status).Str("reason", r.Reason()).Time("until", b.retry).
-		Msg("SendGrid refuses the account, sending stops until a probe gets through")
-	g.wakeLocked()
-}
-
-// unprobeLocked ends a probe that proved nothing.
-func (g *gate) unprobeLocked(now time.Time, probe bool) {
-	if !probe {
-		return
-	}
-	g.breaker.probing = false
-	g.breaker.retry = now.Add(growing(g.breaker.failures, 5*time.Minute))
-	g.wakeLocked()
-}
-
-func (g *gate) closeBreakerLocked() {
-	g.breaker = breaker{}
-	g.m.breaker.Set(0)
-	g.log.Info().Msg("SendGrid takes mails again")
-	g.wakeLocked()
-}
-
-// growing is a pause of a second that doubles with each failure, with jitter, up to most.
-func growing(failures int, most time.Duration) time.Duration {
-	d := min(time.Second<<min(failures-1, 20), most)
-	return d/2 + rand.N(d/2)
-}
-
-// A passage is one mail's way through the gate. A probe must end in a report, or the gate would wait for it for ever:
-// abandon is that end when there was none.
-type passage struct {
-	gate     *gate
-	probe    bool
-	reported bool
-}
-
-// stillOpen tells whether the gate has not been shut since the mail passed.
-func (p *passage) stillOpen() bool {
-	if p.probe {
-		return true
-	}
-	p.gate.mu.Lock()
-	defer p.gate.mu.Unlock()
-	_, shut := p.gate.shutLocked(time.Now())
-	return !shut && !p.gate.breaker.open
-}
-
-func (p *passage) report(r sendgrid.Result) {
-	p.reported = true
-	p.gate.report(r, p.probe)
-}
-
-func (p *passage) abandon() {
-	if !p.reported {
-		p.gate.report(sendgrid.Result{}, p.probe)
 	}
 }

@@ -122,7 +122,7 @@ func TestProbesGrowRareAndEndWithTheFirstSuccess(t *testing.T) {
 		g := newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry()))
 		refused := sendgrid.Result{Outcome: sendgrid.Refused, Status: 401}
 		start := time.Now()
-		g.report(refused, false)
+		g.report("m", refused, false)
 		var last time.Duration
 		probes := 0
 		for time.Since(start) < time.Hour {
@@ -131,13 +131,13 @@ func TestProbesGrowRareAndEndWithTheFirstSuccess(t *testing.T) {
 				t.Fatal(err)
 			}
 			last = time.Since(before)
-			if open, probe := g.pass(); !open || !probe {
+			if open, probe := g.pass("m"); !open || !probe {
 				t.Fatalf("pass = %v, %v; want the probe", open, probe)
 			}
-			if open, _ := g.pass(); open {
+			if open, _ := g.pass("m"); open {
 				t.Fatal("two probes at a time")
 			}
-			g.report(refused, true)
+			g.report("m", refused, true)
 			probes++
 		}
 		if probes > 40 || last < 2*time.Minute || last > 5*time.Minute {
@@ -146,9 +146,9 @@ func TestProbesGrowRareAndEndWithTheFirstSuccess(t *testing.T) {
 		if err := g.wait(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		_, probe := g.pass()
-		g.report(sendgrid.Result{Outcome: sendgrid.Accepted}, probe)
-		if open, probe := g.pass(); !open || probe {
+		_, probe := g.pass("m")
+		g.report("m", sendgrid.Result{Outcome: sendgrid.Accepted}, probe)
+		if open, probe := g.pass("m"); !open || probe {
 			t.Errorf("pass = %v, %v after a success; want open to all", open, probe)
 		}
 	})
@@ -159,12 +159,12 @@ func TestProbeThatNeverReportsIsReplaced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry()))
-		g.report(sendgrid.Result{Outcome: sendgrid.Refused}, false)
+		g.report("m", sendgrid.Result{Outcome: sendgrid.Refused}, false)
 		for range 3 {
 			if err := g.wait(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			_, probe := g.pass()
+			_, probe := g.pass("m")
 			(&passage{gate: g, probe: probe}).abandon()
 		}
 		if err := g.waitPop(t.Context()); err != nil { // nothing is in hand: one may be popped
@@ -178,7 +178,7 @@ func TestOnlyTheMailsInHandProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry()))
 		g.hold(3)
-		g.report(sendgrid.Result{Outcome: sendgrid.Refused}, false)
+		g.report("m", sendgrid.Result{Outcome: sendgrid.Refused}, false)
 		popped := make(chan error, 1)
 		go func() { popped <- g.waitPop(t.Context()) }()
 		time.Sleep(time.Hour)
@@ -208,4 +208,32 @@ func TestRateIsKept(t *testing.T) {
 	if took := time.Since(start); took < 2*time.Second {
 		t.Errorf("41 mails took %v at 20/s", took)
 	}
+}
+
+// If the one mail that opened the breaker were the only one to probe, nobody would ever learn that others are taken.
+func TestRefusedMailLeavesTheProbeToOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry()))
+		g.hold(1)
+		g.report("odd", sendgrid.Result{Outcome: sendgrid.Refused}, false)
+		if err := g.waitPop(t.Context()); err != nil { // another is let in, for it
+			t.Fatal(err)
+		}
+		g.hold(1)
+		if open, _ := g.pass("odd"); open {
+			t.Error("the refused mail is the probe while there is another")
+		}
+		if open, probe := g.pass("other"); !open || !probe {
+			t.Error("the other mail is not let through as the probe")
+		}
+		g.report("other", sendgrid.Result{Outcome: sendgrid.Refused}, true)
+		if err := g.wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		g.hold(-1)
+		if open, probe := g.pass("other"); !open || !probe {
+			t.Error("the last mail in hand is not let through as the probe")
+		}
+	})
 }
