@@ -58,8 +58,7 @@ func (e *Engine) rearmLocked(at int64) {
 	}
 }
 
-// advanceLocked ends what is due by now. An ended lease puts the event at the front; an ended delay at the end where
-// it was pushed.
+// advanceLocked ends what is due by now, and puts each event at the end that it is to come back at.
 func (e *Engine) advanceLocked(now int64) {
 	for n := 0; n < maxAdvance && len(e.due) > 0 && e.due[0].at <= now; n++ {
 		ev := e.due[0]
@@ -67,7 +66,6 @@ func (e *Engine) advanceLocked(now int64) {
 		if ev.state == delayed {
 			ev.queue.delayed--
 		} else {
-			ev.front = true
 			e.metrics.expired(ev.queue.name)
 		}
 		e.readyLocked(ev, now)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 )
@@ -18,6 +19,7 @@ type Engine struct {
 	db      *pebble.DB
 	space   *space
 	metrics *metrics
+	clock   func() time.Time
 	start   time.Time // zero of the engine's clock
 	failure *failure
 	kick    chan struct{} // 1 buffered: there is something to commit
@@ -35,23 +37,34 @@ type Engine struct {
 
 // Open reads the directory and makes it ready to serve. One process at a time can have it open.
 func Open(cfg Config, log zerolog.Logger, reg prometheus.Registerer) (*Engine, error) {
+	return open(cfg, log, reg, platform{fs: vfs.Default, clock: time.Now})
+}
+
+// platform is what tests replace.
+type platform struct {
+	fs    vfs.FS
+	clock func() time.Time
+}
+
+func open(cfg Config, log zerolog.Logger, reg prometheus.Registerer, on platform) (*Engine, error) {
 	e := &Engine{
 		log:     log,
 		metrics: newMetrics(reg),
-		start:   time.Now(),
+		clock:   on.clock,
+		start:   on.clock(),
 		failure: newFailure(),
 		kick:    make(chan struct{}, 1),
 		rearm:   make(chan struct{}, 1),
 		queues:  make(map[string]*queue),
 		nudges:  make(map[*queue]int64),
 	}
-	db, err := openStore(cfg.Dir, log, e.failure)
+	db, err := openStore(cfg.Dir, on.fs, log, e.failure)
 	if err != nil {
 		return nil, err
 	}
 	e.db = db
 	e.filling = newCommit(db)
-	e.space = newSpace(cfg)
+	e.space = newSpace(cfg, on)
 	if err := e.recover(); err != nil {
 		return nil, errors.Join(fmt.Errorf("--data-dir %s: %w", cfg.Dir, err), db.Close())
 	}
@@ -90,11 +103,11 @@ func (e *Engine) Ready(context.Context) error {
 }
 
 // now is the engine's clock: monotonic, so that setting the machine's clock ends no lease.
-func (e *Engine) now() int64 { return int64(time.Since(e.start)) }
+func (e *Engine) now() int64 { return int64(e.clock().Sub(e.start)) }
 
 // wall is the wall clock time, in milliseconds, of a time of the engine's clock.
 func (e *Engine) wall(now, at int64) int64 {
-	return time.Now().Add(time.Duration(at - now)).UnixMilli()
+	return e.clock().Add(time.Duration(at - now)).UnixMilli()
 }
 
 // orderLocked returns the place of an event that becomes ready now: in each queue, pops go by ascending order.

@@ -22,7 +22,7 @@ type event struct {
 	deliveries uint32
 	size       uint32 // of the contents
 	state      state
-	front      bool // which list it is in, or goes to when its delay ends
+	front      bool // which list it is in, or goes to when its lease or delay ends
 	metas      metas
 }
 

@@ -3,6 +3,18 @@ package local
 // heap orders leased and delayed events by when that ends, the soonest first.
 type heap []*event
 
+// before puts those that end together so that they come back in the order in which they were pushed: each goes before
+// the others at the front, or behind them at the back.
+func before(a, b *event) bool {
+	if a.at != b.at {
+		return a.at < b.at
+	}
+	if a.front != b.front {
+		return a.front
+	}
+	return a.front == (a.serial > b.serial)
+}
+
 func (h *heap) push(ev *event) {
 	ev.heapIndex = int32(len(*h))
 	*h = append(*h, ev)
@@ -36,7 +48,7 @@ func (h heap) swap(i, j int) {
 func (h heap) up(i int) {
 	for i > 0 {
 		parent := (i - 1) / 2
-		if h[parent].at <= h[i].at {
+		if !before(h[i], h[parent]) {
 			return
 		}
 		h.swap(i, parent)
@@ -50,10 +62,10 @@ func (h heap) down(i int) (moved bool) {
 		if child >= len(h) {
 			return moved
 		}
-		if right := child + 1; right < len(h) && h[right].at < h[child].at {
+		if right := child + 1; right < len(h) && before(h[right], h[child]) {
 			child = right
 		}
-		if h[i].at <= h[child].at {
+		if !before(h[child], h[i]) {
 			return moved
 		}
 		h.swap(i, child)

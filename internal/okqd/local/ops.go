@@ -111,7 +111,6 @@ func (e *Engine) ackLocked(x *execution, op *engine.Op) bool {
 }
 
 func (e *Engine) redoLocked(ev *event, now int64, op *engine.Op) {
-	ev.front = true
 	if op.Delay == 0 {
 		e.due.remove(ev)
 		e.readyLocked(ev, now)

@@ -49,9 +49,8 @@ func (e *Engine) unreadable(t taken, err error) {
 	e.mu.Lock()
 	isGone := t.ev.state == gone
 	if t.ev.state == taking {
-		t.ev.state = leased // it must not get lost unseen: back to the front, as if its lease had ended at once
-		t.ev.at = e.now()
-		e.scheduleLocked(t.ev)
+		t.ev.front = true // it must not get lost unseen
+		e.readyLocked(t.ev, e.now())
 	}
 	e.mu.Unlock()
 	if isGone && errors.Is(err, pebble.ErrNotFound) {

@@ -30,7 +30,7 @@ type placed struct {
 func (e *Engine) recover() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	begin := time.Now()
+	begin := e.clock()
 	r := &recovery{e: e, nowWall: begin.UnixMilli(), order: make(map[*queue][]placed)}
 	n, err := r.scan()
 	if err != nil {
@@ -39,7 +39,7 @@ func (e *Engine) recover() error {
 	for q, events := range r.order {
 		link(q, events)
 	}
-	e.log.Info().Int("events", n).Int("queues", len(e.queues)).Dur("took_ms", time.Since(begin)).Msg("queues read")
+	e.log.Info().Int("events", n).Int("queues", len(e.queues)).Dur("took_ms", e.clock().Sub(begin)).Msg("queues read")
 	return nil
 }
 

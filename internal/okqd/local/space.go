@@ -9,6 +9,8 @@ import (
 
 // space knows when the disk has no room for more events. Pops and acks need room too, hence the reserve.
 type space struct {
+	fs      vfs.FS
+	clock   func() time.Time
 	dir     string
 	minFree int64
 	left    atomic.Int64 // until the reserve, by the last look and what was pushed since
@@ -23,13 +25,13 @@ const (
 	amplification = 3
 )
 
-func newSpace(cfg Config) *space {
-	return &space{dir: cfg.Dir, minFree: cfg.MinFree}
+func newSpace(cfg Config, on platform) *space {
+	return &space{fs: on.fs, clock: on.clock, dir: cfg.Dir, minFree: cfg.MinFree}
 }
 
 // take reserves room for n bytes.
 func (s *space) take(n int) bool {
-	if now := time.Now().UnixNano(); now-s.looked.Load() > int64(lookEvery) {
+	if now := s.clock().UnixNano(); now-s.looked.Load() > int64(lookEvery) {
 		s.look(now)
 	}
 	return s.left.Add(-int64(n)*amplification) >= 0
@@ -38,8 +40,8 @@ func (s *space) take(n int) bool {
 // look asks the file system. One that cannot tell is taken to have room: the next write will show.
 func (s *space) look(now int64) {
 	s.looked.Store(now)
-	usage, err := vfs.Default.GetDiskUsage(s.dir)
-	if err != nil {
+	usage, err := s.fs.GetDiskUsage(s.dir)
+	if err != nil || usage.TotalBytes == 0 {
 		s.left.Store(1 << 40)
 		return
 	}

@@ -3,7 +3,6 @@ package local
 import (
 	"errors"
 	"fmt"
-	"os"
 	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -19,15 +18,18 @@ const (
 )
 
 // openStore opens the directory's key-value store and checks its format.
-func openStore(dir string, log zerolog.Logger, f *failure) (*pebble.DB, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func openStore(dir string, fs vfs.FS, log zerolog.Logger, f *failure) (*pebble.DB, error) {
+	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("--data-dir: %w", err)
 	}
-	lock, err := pebble.LockDirectory(dir, vfs.Default)
+	lock, err := pebble.LockDirectory(dir, fs)
 	if err != nil {
 		return nil, lockError(dir, err)
 	}
-	db, err := pebble.Open(dir, storeOptions(log, f, lock))
+	var db *pebble.DB
+	if err = checkFiles(dir, fs, log); err == nil {
+		db, err = pebble.Open(dir, storeOptions(fs, log, f, lock))
+	}
 	if err == nil {
 		if err = checkFormat(db); err != nil {
 			err = errors.Join(err, db.Close())
@@ -46,9 +48,10 @@ func lockError(dir string, err error) error {
 	return fmt.Errorf("lock --data-dir %s: %w", dir, err)
 }
 
-func storeOptions(log zerolog.Logger, f *failure, lock *pebble.Lock) *pebble.Options {
+func storeOptions(fs vfs.FS, log zerolog.Logger, f *failure, lock *pebble.Lock) *pebble.Options {
 	logger := storeLogger{log: log.With().Str("component", "store").Logger(), failure: f}
 	opts := &pebble.Options{
+		FS:                          newFiles{fs},
 		FormatMajorVersion:          pebble.FormatNewest, // its log tells a torn tail from damage in the middle
 		CacheSize:                   cacheSize,
 		MemTableSize:                memTableSize,
@@ -65,6 +68,17 @@ func storeOptions(log zerolog.Logger, f *failure, lock *pebble.Lock) *pebble.Opt
 	}
 	opts.EnsureDefaults()
 	return opts
+}
+
+// newFiles never writes a log into the file of an old one. It costs a little, and without it nothing could tell the end
+// of the log from damage: behind the end there would be old records.
+type newFiles struct{ vfs.FS }
+
+func (f newFiles) ReuseForWrite(old, name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if err := f.Remove(old); err != nil {
+		return nil, err
+	}
+	return f.Create(name, category)
 }
 
 // checkFormat stamps an empty store and refuses one that something else, or a newer okqd, has written.

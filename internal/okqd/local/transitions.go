@@ -8,7 +8,7 @@ const recordOverhead = 100
 // leaseLocked leases ev, or again if it is leased already, and writes it down.
 func (e *Engine) leaseLocked(ev *event, now int64, lease time.Duration) {
 	again := ev.state == leased
-	ev.state, ev.at = leased, now+int64(lease+leaseSlack)
+	ev.state, ev.at, ev.front = leased, now+int64(lease+leaseSlack), true // it comes back at the front
 	if again {
 		e.due.moved(ev)
 		e.rearmLocked(ev.at)

@@ -43,8 +43,8 @@ func (r *Reader) wanted(unread int, full bool) int {
 			return busySize
 		}
 		return idleSize
-	case r.need <= len(r.buf) && unread < len(r.buf):
-		return len(r.buf)
+	case len(r.buf) > busySize && unread < len(r.buf):
+		return len(r.buf) // IMPORTANT: until it is full, else each read would copy all
 	default:
 		return min(max(r.need, 2*unread), max(2*unread, believed))
 	}
