@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"time"
 
@@ -39,6 +40,8 @@ const (
 	// reserveTimeout is how long a large command waits for that room.
 	reserveTimeout   = 5 * time.Second
 	handshakeTimeout = 10 * time.Second
+	lingerTimeout    = time.Second
+	lingerSize       = 1 << 20
 )
 
 func newConn(s *Server, nc net.Conn) *conn {
@@ -65,7 +68,11 @@ func (c *conn) serve(ctx context.Context) {
 	for !c.closing {
 		more := c.takeAll(ctx)
 		c.execute(ctx)
-		if err := c.flush(); err != nil || c.closing {
+		if c.flush() != nil {
+			return
+		}
+		if c.closing {
+			c.linger()
 			return
 		}
 		if more {
@@ -75,7 +82,9 @@ func (c *conn) serve(ctx context.Context) {
 		if err := c.fill(ctx); err != nil {
 			if errors.Is(err, errInflight) {
 				c.w.Error(errNoMemory)
-				c.flush() //nolint:errcheck // the connection ends either way
+				if c.flush() == nil {
+					c.linger()
+				}
 			}
 			return
 		}
@@ -171,6 +180,16 @@ func (c *conn) flush() error {
 	return c.w.Flush()
 }
 
+// linger takes what the client is still sending, for a while: to close before would make its system throw away the
+// last reply unread.
+func (c *conn) linger() {
+	half, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || c.nc.SetReadDeadline(time.Now().Add(lingerTimeout)) != nil {
+		return
+	}
+	io.CopyN(io.Discard, c.nc, lingerSize) //nolint:errcheck // the connection ends either way
+}
+
 func (c *conn) close() {
 	if c.consumer != nil {
 		c.consumer.Close()
@@ -185,7 +204,9 @@ func (c *conn) close() {
 // refuse tells the client that there are too many.
 func (c *conn) refuse() {
 	c.w.Error(errTooManyClients)
-	c.flush() //nolint:errcheck // it is closed either way
+	if c.flush() == nil {
+		c.linger()
+	}
 	c.nc.Close()
 }
 

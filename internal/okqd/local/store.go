@@ -3,7 +3,7 @@ package local
 import (
 	"errors"
 	"fmt"
-	"syscall"
+	"os"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -41,11 +41,13 @@ func openStore(dir string, fs vfs.FS, log zerolog.Logger, f *failure) (*pebble.D
 	return db, lock.Close() // the store has its own reference
 }
 
+// lockError tells a file that cannot be opened from one that another process has locked.
 func lockError(dir string, err error) error {
-	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) {
-		return fmt.Errorf("--data-dir %s is in use by another process: %w", dir, err)
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return fmt.Errorf("lock --data-dir %s: %w", dir, err)
 	}
-	return fmt.Errorf("lock --data-dir %s: %w", dir, err)
+	return fmt.Errorf("--data-dir %s is in use by another process: %w", dir, err)
 }
 
 func storeOptions(fs vfs.FS, log zerolog.Logger, f *failure, lock *pebble.Lock) *pebble.Options {
