@@ -54,15 +54,29 @@ func checkArgBytes(n node, global, own map[string]string) {
 		merged = maps.Clone(global)
 		maps.Copy(merged, own)
 	}
-	if byteCount(merged) >= maxArgBytes {
+	if jsonSize(merged) >= maxArgBytes {
 		n.at("custom_args").fail("The custom arguments may not exceed 10000 bytes per personalization.")
 	}
 }
 
-func byteCount(args map[string]string) int {
-	n := 0
+// jsonSize is the least number of bytes that args take as JSON.
+func jsonSize(args map[string]string) int {
+	n := 1
 	for k, v := range args {
-		n += len(k) + len(v)
+		n += len(`,:`) + quotedSize(k) + quotedSize(v)
+	}
+	return n
+}
+
+func quotedSize(s string) int {
+	n := len(`""`) + len(s)
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f':
+			n++
+		case c < ' ':
+			n += len(`\u0000`) - 1
+		}
 	}
 	return n
 }

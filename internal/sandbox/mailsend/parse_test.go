@@ -242,6 +242,29 @@ func TestParseAnswersInSendGridsWords(t *testing.T) {
 	}
 }
 
+func TestCustomArgsMayTakeAlmostTenThousandBytesAsJSON(t *testing.T) {
+	t.Parallel()
+	for _, filler := range []string{"x", "\"", "\x01", "é"} {
+		args := map[string]string{"n": ""}
+		one, _ := json.Marshal(filler)
+		for value := ""; ; value += filler {
+			args["n"] = value
+			text, _ := json.Marshal(args)
+			if len(text)+len(one)-2 < 10_000 {
+				continue
+			}
+			_, issues := Parse([]byte(edit(t, smallBody, "custom_args", string(text))), now)
+			args["n"] += filler
+			text, _ = json.Marshal(args)
+			_, over := Parse([]byte(edit(t, smallBody, "custom_args", string(text))), now)
+			if issues != nil || over == nil {
+				t.Errorf("%q: below 10,000 bytes %v, from 10,000 bytes %v; want it accepted, then refused", filler, issues, over)
+			}
+			break
+		}
+	}
+}
+
 func TestParseListsAtMostAHundredIssues(t *testing.T) {
 	t.Parallel()
 	many := "[" + strings.TrimSuffix(strings.Repeat("1,", 900), ",") + "]"

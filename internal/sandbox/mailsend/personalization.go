@@ -99,7 +99,7 @@ func checkTemplateFields(n node, templateID string) {
 		if len(subs) > maxSubstitutions {
 			f.fail("You are limited to 150 substitutions per personalization.")
 		}
-		if byteCount(subs) > maxArgBytes {
+		if jsonSize(subs) > maxArgBytes {
 			f.fail("The substitutions may not exceed 10000 bytes per personalization.")
 		}
 		if dynamic {
