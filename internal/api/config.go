@@ -30,7 +30,7 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&c.Tokens, "api-token", nil, "demand 'Authorization: Bearer' with this token, or another of them (repeatable)")
 	fs.Var(&c.MaxBody, "max-body", "largest request, in bytes or as 32MiB")
 	fs.Var(&c.MaxHeld, "max-held-bytes", "what all large requests may have together; those beyond wait, and after 20s are told to try again")
-	fs.IntVar(&c.MaxConns, "max-conns", 1024, "connections at once; more have to wait")
+	fs.IntVar(&c.MaxConns, "max-conns", 4096, "connections at once; more have to wait")
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "file of the certificate to serve TLS with")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "file of its key")
 	fs.BoolVar(&c.AccessLog, "access-log", false, "log every request")

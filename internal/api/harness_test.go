@@ -30,7 +30,8 @@ import (
 // running is a server that a test talks to over the network.
 type running struct {
 	*Server
-	url string
+	url  string
+	http *http.Client
 }
 
 // defaults is the configuration that the flags start from, on a port of its own.
@@ -64,7 +65,7 @@ func startLogging(t testing.TB, cfg Config, deps Deps, log zerolog.Logger) *runn
 			t.Errorf("Run: %v", err)
 		}
 	})
-	return &running{srv, "http://" + srv.Addr().String()}
+	return reach(t, srv)
 }
 
 // memory is a queue that keeps its events, for tests of what is not about okq.
@@ -90,17 +91,20 @@ func (m *memory) len() int {
 	return len(m.events)
 }
 
-// client is the tests' own, so that connections that a test leaves behind end with it.
-func client(t testing.TB) *http.Client {
+// reach returns the way to a server that listens. Its client is the test's own, so that its connections end with it.
+func reach(t testing.TB, srv *Server) *running {
 	tr := http.DefaultTransport.(*http.Transport).Clone()
+	tr.MaxIdleConnsPerHost = 100
 	t.Cleanup(tr.CloseIdleConnections)
-	return &http.Client{Transport: tr, Timeout: 30 * time.Second}
+	c := &http.Client{Transport: tr, Timeout: 30 * time.Second}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return &running{srv, "http://" + srv.Addr().String(), c}
 }
 
 // post sends a body as JSON and returns the status and the answer's body.
 func (r *running) post(t testing.TB, body string) (int, string) {
 	t.Helper()
-	resp, err := client(t).Post(r.url, "application/json", bytes.NewReader([]byte(body)))
+	resp, err := r.http.Post(r.url, "application/json", bytes.NewReader([]byte(body)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,9 +30,7 @@ func (r *running) send(t testing.TB, method, path, contentType, body string, hea
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	c := client(t)
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	resp, err := c.Do(req)
+	resp, err := r.http.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +99,7 @@ func TestTooLargeIs413HoweverItIsSent(t *testing.T) {
 		t.Errorf("as large as allowed: status %d, want 200", resp.StatusCode)
 	}
 	for body, want := range map[string]int{over: 413, at: 200} {
-		resp, err := client(t).Post(s.url, "application/json", io.MultiReader(strings.NewReader(body))) // chunked
+		resp, err := s.http.Post(s.url, "application/json", io.MultiReader(strings.NewReader(body))) // chunked
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -178,7 +176,7 @@ func TestShutdownFinishesWhatRuns(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended, answered := make(chan error, 1), make(chan int, 1)
 	go func() { ended <- srv.Run(ctx) }()
-	r := &running{srv, "http://" + srv.Addr().String()}
+	r := reach(t, srv)
 	go func() {
 		status, _ := r.post(t, enqueueCall(mail(nil)))
 		answered <- status
