@@ -24,6 +24,8 @@ type Config struct {
 	MaxHeld       int64
 	TLSCert       string
 	TLSKey        string
+	Archive       string
+	ArchiveKeep   time.Duration
 	Unsubscribe   unsubscribe.Config
 }
 
@@ -34,11 +36,13 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&c.PublicKeys, "webhook-public-key", nil, "base64 key that SendGrid shows for the signed webhook; repeat it while keys change")
 	fs.StringVar(&c.PublicKeyFile, "webhook-public-key-file", "", "file of such keys, one a line, which is read again when it changes")
 	fs.DurationVar(&c.Window, "webhook-window", 0, "refuse signatures made longer ago than this; 0 takes any, since SendGrid may send an old one for 24h")
-	fs.StringSliceVar(&c.AcceptEnv, "accept-env", []string{"production", "staging"}, "take the events of mails sent from these environments")
+	addAcceptEnv(fs, &c.AcceptEnv)
 	fs.IntVar(&c.MaxConns, "max-conns", 512, "connections at once; more have to wait")
 	fs.Int64Var(&c.MaxHeld, "max-held-bytes", 32<<20, "bytes of POST bodies held at once; more are answered 503")
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "certificate file (PEM) to serve https with")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "key file (PEM) of --tls-cert")
+	fs.StringVar(&c.Archive, "archive", "", "folder to keep accepted POSTs in, for `postmaster hooks replay`; empty for none")
+	fs.DurationVar(&c.ArchiveKeep, "archive-keep", 7*24*time.Hour, "remove files of --archive after this; 0 keeps all")
 	c.Unsubscribe.AddFlags(fs)
 }
 
@@ -61,9 +65,7 @@ func (c *Config) Validate() error {
 	if c.Window < 0 {
 		errs = append(errs, errors.New("--webhook-window must not be negative"))
 	}
-	if len(c.AcceptEnv) == 0 || slices.Contains(c.AcceptEnv, "") {
-		errs = append(errs, errors.New("--accept-env needs the names of environments, with none empty"))
-	}
+	errs = append(errs, validAcceptEnv(c.AcceptEnv))
 	if c.MaxConns < 1 {
 		errs = append(errs, errors.New("--max-conns must be at least 1"))
 	}
@@ -73,8 +75,22 @@ func (c *Config) Validate() error {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		errs = append(errs, errors.New("--tls-cert and --tls-key go together"))
 	}
+	if c.ArchiveKeep < 0 {
+		errs = append(errs, errors.New("--archive-keep must not be negative"))
+	}
 	errs = append(errs, c.Unsubscribe.Validate())
 	return errors.Join(errs...)
+}
+
+func addAcceptEnv(fs *pflag.FlagSet, envs *[]string) {
+	fs.StringSliceVar(envs, "accept-env", []string{"production", "staging"}, "take the events of mails sent from these environments")
+}
+
+func validAcceptEnv(envs []string) error {
+	if len(envs) == 0 || slices.Contains(envs, "") {
+		return errors.New("--accept-env needs the names of environments, with none empty")
+	}
+	return nil
 }
 
 // open tells whether anyone may post events.

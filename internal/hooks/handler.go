@@ -4,25 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"time"
 
 	"github.com/rs/zerolog"
 
-	"github.com/levenlabs/postmaster/pkg/okq"
+	"github.com/levenlabs/postmaster/internal/archive"
 )
-
-// A Pusher puts events into okq: *okq.Client. It answers nil for an event once that is on disk.
-type Pusher interface {
-	PushAll(ctx context.Context, events []okq.Event, opts ...okq.PushOption) []error
-}
-
-// pushTimeout is how long okq may take. SendGrid does not say how long it waits for an answer; a 503 in time is
-// better than a 200 that nobody reads.
-const pushTimeout = 5 * time.Second
 
 // handler answers the webhook's POSTs, at any path but that of the unsubscribe link.
 type handler struct {
@@ -35,6 +24,7 @@ type handler struct {
 	filter   filter
 	budget   budget
 	pusher   Pusher
+	archive  *archive.Writer // nil: none
 	metrics  *metrics
 	log      zerolog.Logger
 }
@@ -88,7 +78,23 @@ func (h *handler) receive(r *http.Request) *refusal {
 	if err != nil {
 		return refuse(http.StatusBadRequest, reasonJSON).because(err)
 	}
-	return h.keep(r.Context(), b)
+	if ref := h.keep(r.Context(), b); ref != nil {
+		return ref
+	}
+	h.file(body)
+	return nil
+}
+
+// file archives a POST that was accepted. What is durable is in okq already, so an archive that cannot be written
+// stops nobody.
+func (h *handler) file(body []byte) {
+	if h.archive == nil {
+		return
+	}
+	if err := h.archive.Write(time.Now(), body); err != nil {
+		h.metrics.unarchived.Inc()
+		h.log.Error().Err(err).Msg("post not archived")
+	}
 }
 
 // passwordGood compares hashes, which have one length: the time it takes says nothing about the password.
@@ -127,25 +133,12 @@ func (h *handler) keep(ctx context.Context, b *batch) *refusal {
 	}
 	start := time.Now()
 	if len(b.events) > 0 {
-		err := h.push(ctx, b.events)
+		err := push(ctx, h.pusher, b.events)
 		h.metrics.pushSecs.Observe(time.Since(start).Seconds())
 		if err != nil {
 			return refuse(http.StatusServiceUnavailable, reasonOkq).because(err)
 		}
 	}
 	h.metrics.counted(b, start)
-	return nil
-}
-
-// push returns nil once okq has all events, be it from before. It goes on when the client has gone, who would only
-// send the same again.
-func (h *handler) push(ctx context.Context, events []okq.Event) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pushTimeout)
-	defer cancel()
-	for i, err := range h.pusher.PushAll(ctx, events) {
-		if err != nil && !errors.Is(err, okq.ErrDuplicate) {
-			return fmt.Errorf("part %d of %d: %w", i+1, len(events), err)
-		}
-	}
 	return nil
 }

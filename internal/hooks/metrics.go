@@ -18,6 +18,7 @@ type metrics struct {
 	signatureAge prometheus.Histogram
 	connections  prometheus.Gauge
 	keyFaults    prometheus.Counter
+	unarchived   prometheus.Counter
 }
 
 // accountStatuses are what SendGrid says of an account; anything newer counts as "other".
@@ -46,9 +47,12 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		keyFaults: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "pm_hooks_key_file_faults_total", Help: "Looks at --webhook-public-key-file that found no usable keys.",
 		}),
+		unarchived: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "pm_hooks_unarchived_total", Help: "Accepted POSTs that could not be written to --archive.",
+		}),
 	}
 	for _, c := range []prometheus.Collector{
-		m.posts, m.events, m.account, m.bodyBytes, m.verifySecs, m.pushSecs, m.eventAge, m.signatureAge, m.connections, m.keyFaults,
+		m.posts, m.events, m.account, m.bodyBytes, m.verifySecs, m.pushSecs, m.eventAge, m.signatureAge, m.connections, m.keyFaults, m.unarchived,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, err

@@ -32,5 +32,5 @@ func (h *handler) optOut(ctx context.Context, r unsubscribe.Request) error {
 	var b batch
 	b.add(raw, len(raw))
 	b.close()
-	return h.push(ctx, b.events)
+	return push(ctx, h.pusher, b.events)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
+	"github.com/levenlabs/postmaster/internal/archive"
 	"github.com/levenlabs/postmaster/internal/connlimit"
 )
 
@@ -29,6 +30,9 @@ const (
 	answerTimeout = pushTimeout + 10*time.Second // for the answer, once a request is there
 	drainTimeout  = 15 * time.Second
 	maxHeader     = 16 << 10
+
+	archiveBytes = 64 << 20 // of one file
+	archiveAge   = time.Hour
 )
 
 // Server is the webhook's HTTP server.
@@ -60,6 +64,12 @@ func New(cfg Config, pusher Pusher, log zerolog.Logger, reg prometheus.Registere
 	if cfg.Pass != "" {
 		hash := sha256.Sum256([]byte(cfg.Pass))
 		h.passHash = &hash
+	}
+	if cfg.Archive != "" {
+		opts := archive.Options{MaxBytes: archiveBytes, MaxAge: archiveAge, Keep: cfg.ArchiveKeep}
+		if h.archive, err = archive.NewWriter(cfg.Archive, opts); err != nil {
+			return nil, fmt.Errorf("--archive: %w", err)
+		}
 	}
 	if err := h.serveLink(cfg.Unsubscribe, reg); err != nil {
 		return nil, err
@@ -93,7 +103,10 @@ func (s *Server) Listen() error {
 func (s *Server) Addr() net.Addr { return s.ln.Addr() }
 
 // Run serves until ctx ends, and then finishes the requests that are under way. It calls Listen if nobody has.
-func (s *Server) Run(ctx context.Context) error {
+func (s *Server) Run(ctx context.Context) (err error) {
+	if s.handler.archive != nil {
+		defer func() { err = errors.Join(err, s.handler.archive.Close()) }()
+	}
 	if s.ln == nil {
 		if err := s.Listen(); err != nil {
 			return err

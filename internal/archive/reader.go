@@ -1,0 +1,66 @@
+package archive
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// A Post is one POST of an archive.
+type Post struct {
+	At   time.Time
+	Body []byte // valid until the next
+}
+
+// Read calls each for every POST in dir, file by file in the order they were begun, and ends with each's first error.
+// Half a POST at the end of a file is skipped. A file that is damaged anywhere else is read up to there; Read goes on
+// with the others and returns what it found wrong at the end.
+func Read(dir string, each func(Post) error) error {
+	names, err := files(dir)
+	if err != nil {
+		return fmt.Errorf("read archive: %w", err)
+	}
+	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBody))
+	if err != nil {
+		return fmt.Errorf("read archive: %w", err)
+	}
+	defer dec.Close()
+	var faults []error
+	for _, name := range names {
+		fault, err := readFile(name, dec, each)
+		if err != nil {
+			return err
+		}
+		if fault != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", name, fault))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// readFile tells what is wrong with the file apart from what each returned.
+func readFile(name string, dec *zstd.Decoder, each func(Post) error) (fault, err error) {
+	f, fault := os.Open(name)
+	if fault != nil {
+		return fault, nil
+	}
+	defer f.Close()
+	r := bufio.NewReaderSize(f, 1<<20)
+	for n := 0; ; n++ {
+		at, body, fault := readFrame(r, dec)
+		switch {
+		case fault == io.EOF, errors.Is(fault, errTorn):
+			return nil, nil
+		case fault != nil:
+			return fmt.Errorf("after %d POSTs: %w", n, fault), nil
+		}
+		if err := each(Post{at, body}); err != nil {
+			return nil, err
+		}
+	}
+}
