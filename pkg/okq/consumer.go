@@ -28,9 +28,10 @@ type QueueWeight struct {
 
 // ConsumerOptions say what is consumed, and how. Queues and Handle are required.
 type ConsumerOptions struct {
-	// Queues are popped by weight: out of as many pops as all weights add up to, each queue is asked first in as many as
-	// its own weight, evenly spread. What the first does not fill is offered to the others, the heaviest first. So with
-	// 10:1 the second queue waits for at most 10 pops while the first is never empty, and has everything when it is.
+	// Queues are popped by weight: out of as many rounds as all weights add up to, each queue is asked first in as many
+	// as its own weight, evenly spread: the heaviest for all that is free, others for a batch. What the first does not
+	// fill is offered to the others, the heaviest first. So with 10:1 the second queue waits for at most 10 rounds while
+	// the first is never empty, and has everything when it is.
 	Queues []QueueWeight
 
 	Concurrency int           // unfinished deliveries at most; 1 if 0
@@ -104,6 +105,7 @@ type Consumer struct {
 	leases *leases
 	count  counters
 
+	singles  int // how many single pops to pipeline next; of the goroutine that pops
 	handlers sync.WaitGroup
 }
 
@@ -113,7 +115,7 @@ func NewConsumer(client *Client, opts ConsumerOptions) (*Consumer, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	c := &Consumer{client: client, opts: opts, order: newRotation(opts.Queues), slots: newSlots(opts.Concurrency)}
+	c := &Consumer{client: client, opts: opts, order: newRotation(opts.Queues), slots: newSlots(opts.Concurrency), singles: minSingle}
 	c.leases = &leases{client: client, lease: opts.Lease, count: &c.count, live: map[*Delivery]bool{}}
 	return c, nil
 }

@@ -58,9 +58,9 @@ func (l *leases) keep(ctx context.Context) {
 	}
 }
 
-// touch extends leases in one pipeline. It waits no longer than the other leases can: for a quarter of one.
+// touch extends leases in one pipeline. It waits no longer than the other leases can: for a third of one.
 func (l *leases) touch(ctx context.Context, due []*Delivery) {
-	ctx, cancel := context.WithTimeout(ctx, l.lease/4)
+	ctx, cancel := context.WithTimeout(ctx, l.lease/3)
 	defer cancel()
 	cmds := make([]command, len(due))
 	for i, d := range due {

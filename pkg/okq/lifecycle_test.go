@@ -91,11 +91,10 @@ func TestHandlersAreCutOffAfterDrainWaitAndTheirEventsGivenBack(t *testing.T) {
 			t.Parallel()
 			c := newClient(t, okqtest.RunOriginal(t).Addr())
 			pushN(t, c, "q", 10)
-			started, release := make(chan bool), make(chan bool)
+			release := make(chan bool)
 			consumer, stop := consume(t, c, okq.ConsumerOptions{
 				Concurrency: 10, Batch: 10, DrainWait: 20 * time.Millisecond,
 				Handle: func(ctx context.Context, batch []*okq.Delivery) {
-					started <- true
 					<-batch[0].Context().Done()
 					if cause := context.Cause(batch[0].Context()); !errors.Is(cause, okq.ErrDrainTimeout) {
 						t.Errorf("cut off by %v, want ErrDrainTimeout", cause)
@@ -105,7 +104,7 @@ func TestHandlersAreCutOffAfterDrainWaitAndTheirEventsGivenBack(t *testing.T) {
 					}
 				},
 			})
-			<-started
+			eventually(t, "all are being handled", func() bool { return consumer.Stats().InFlight == 10 })
 			stopped := make(chan bool)
 			go func() { stop(); close(stopped) }()
 			eventually(t, "all given back", func() bool { st := status(t, c, "q"); return st.Total == 10 && st.Processing == 0 })

@@ -60,13 +60,13 @@ func TestALongHandlerKeepsItsLease(t *testing.T) {
 	pushN(t, c, "q", 20)
 	var calls atomic.Int64
 	consumer, _ := consume(t, c, okq.ConsumerOptions{
-		Concurrency: 40, Batch: 20, Lease: 4 * time.Second,
+		Concurrency: 40, Batch: 20, Lease: 10 * time.Second,
 		Handle: func(ctx context.Context, batch []*okq.Delivery) {
 			calls.Add(int64(len(batch)))
 			select {
 			case <-batch[0].Context().Done():
 				t.Errorf("the context ended: %v", context.Cause(batch[0].Context()))
-			case <-time.After(9 * time.Second): // the lease and more than its first extension
+			case <-time.After(11 * time.Second): // more than the lease it popped with
 			}
 			ackAll(ctx, batch)
 		},

@@ -38,6 +38,8 @@ func (r *rotation) next() []string {
 	return names
 }
 
+func (r *rotation) heaviest() string { return r.queues[0].Queue }
+
 func (r *rotation) names() []string {
 	names := make([]string, len(r.queues))
 	for i, q := range r.queues {

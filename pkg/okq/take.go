@@ -3,6 +3,7 @@ package okq
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -13,6 +14,8 @@ const (
 	pollEvery  = time.Second // the net under the server's notifications
 	popTimeout = 10 * time.Second
 	lastAnswer = time.Second // how long a pop may go on when the consumer is being stopped
+	maxPop     = 256         // events in one pop, which handlers get in batches
+	minSingle  = 8           // pops in a pipeline to a server that has no batches, to begin with
 )
 
 // take pops and starts handlers until ctx ends.
@@ -21,7 +24,7 @@ func (c *Consumer) take(ctx, jobs context.Context) {
 	defer bell.close()
 	failures, idle := 0, 0
 	for ctx.Err() == nil {
-		n := c.slots.acquire(ctx, c.opts.Batch, c.opts.Linger)
+		n := c.slots.acquire(ctx, maxPop, c.opts.Linger)
 		err := c.gate(ctx)
 		if n == 0 || ctx.Err() != nil {
 			c.slots.release(n)
@@ -77,23 +80,47 @@ func (c *Consumer) popRound(ctx, jobs context.Context, n int) (int, error) {
 		return 0, err
 	}
 	got := 0
-	for _, queue := range c.order.next() {
+	for i, queue := range c.order.next() {
+		want := c.share(i, queue, n-got, caps)
 		popped := time.Now() // before the server's lease begins
-		events, err := c.pop(ctx, queue, n-got)
+		events, err := c.pop(ctx, queue, want)
 		if len(events) > 0 && ctx.Err() != nil {
 			c.handBack(jobs, events, popped)
 			return got, nil
 		}
-		if len(events) > 0 {
-			c.count.popped.Add(uint64(len(events)))
-			c.start(jobs, events, popped, caps.Touch)
+		c.count.popped.Add(uint64(len(events)))
+		for batch := range slices.Chunk(events, c.opts.Batch) {
+			c.start(jobs, batch, popped, caps.Touch)
 		}
+		c.learn(want, len(events))
 		got += len(events)
 		if err != nil || got == n || ctx.Err() != nil {
 			return got, err
 		}
 	}
 	return got, nil
+}
+
+// share is how many of n to ask of the queue that comes i-th in its round. A lighter queue whose turn it is has a
+// batch, not all there is. Where each event takes a command, we ask for about as many as there were.
+func (c *Consumer) share(i int, queue string, n int, caps Caps) int {
+	if i == 0 && queue != c.order.heaviest() {
+		n = min(n, c.opts.Batch)
+	}
+	if !caps.Count {
+		n = min(n, c.singles)
+	}
+	return n
+}
+
+// learn doubles the number of single pops as long as all of them are filled.
+func (c *Consumer) learn(asked, got int) {
+	switch {
+	case got < asked:
+		c.singles = max(got, minSingle)
+	case asked == c.singles:
+		c.singles = min(2*c.singles, maxPop)
+	}
 }
 
 // pop is not cut short at once when ctx ends: what it takes has to come here, to be given back.
