@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	// busyTimeout is how long a write waits for those of the other processes that share the file.
-	busyTimeout = 10 * time.Second
+	// busyTimeout is how long SQLite waits for another process, and does not look at a context meanwhile. Transactions
+	// wait longer (see database.InTransaction).
+	busyTimeout = 100 * time.Millisecond
 	// readers is how many connections read. They never wait for the one that writes.
 	readers = 4
 )

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
@@ -57,9 +58,28 @@ var mongoAway = []int{
 	100, 133, // UnsatisfiableWriteConcern, FailedToSatisfyReadPreference
 }
 
+// patience is how long a transaction waits for those of other processes to end.
+const patience = 10 * time.Second
+
+// begin begins a transaction. SQLite's own waiting (busy_timeout) does not heed ctx, so it is expected to be short, and
+// to be repeated here.
+func begin(ctx context.Context, db *sql.DB) (*sql.Tx, error) {
+	deadline := time.Now().Add(patience)
+	for {
+		tx, err := db.BeginTx(ctx, nil)
+		var local *sqlite.Error
+		if !errors.As(err, &local) || local.Code()&0xff != sqlite3.SQLITE_BUSY || time.Now().After(deadline) {
+			return tx, err
+		}
+		if ctx.Err() != nil {
+			return nil, errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
 // InTransaction calls f in a transaction, which is committed if f returns nil and never happened otherwise.
 func InTransaction(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) error {
-	tx, err := db.BeginTx(ctx, nil)
+	tx, err := begin(ctx, db)
 	if err != nil {
 		return fmt.Errorf("begin transaction: %w", err)
 	}

@@ -57,6 +57,7 @@ func TestDocumentsOf040Count(t *testing.T) {
 		"Mixed@Example.com":   4 | 8 | 16,
 		"plain@example.com":   6,
 		"PLAIN@example.com":   6,
+		"moved@example.com":   2,
 		"all@example.com":     1,
 		"émile@example.com":   2,
 		"bounced@example.com": 0,
@@ -71,6 +72,7 @@ func TestDocumentsOf040YieldToLaterWords(t *testing.T) {
 	at := time.Date(2017, 3, 1, 10, 0, 0, 0, time.UTC)
 	record(t, s, out("plain@example.com", 8, at.Add(-time.Hour)))
 	wantFlags(t, s, "plain@example.com", 6) // what it said in 2017 was later
+	record(t, s, prefs.Incident{Address: "moved@example.com", Kind: prefs.SpamReport, At: at})
 	record(t, s, in("plain@example.com", 2, at.Add(time.Hour)), in("mixed@example.com", 4, at.Add(time.Hour)))
 	wantFlags(t, s, "plain@example.com", 4)
 	wantFlags(t, s, "Mixed@example.com", 8|16)

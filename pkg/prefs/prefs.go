@@ -25,8 +25,8 @@ type Store interface {
 	// SetFlags replaces an address's flags: the recipient's own word, which stands until an opt-out made later than at.
 	SetFlags(ctx context.Context, address string, flags int64, at time.Time) error
 
-	// Move gives newAddress the flags of oldAddress and then removes them from the old. Nothing stored for the old
-	// one changes nothing. A crash in between leaves both, never neither.
+	// Move gives newAddress the flags of oldAddress, beside any opt-outs of its own, and then removes them from the old.
+	// Nothing stored for the old one changes nothing. A crash in between leaves both, never neither.
 	Move(ctx context.Context, oldAddress, newAddress string) error
 
 	// Record adds incidents, in any order and any number of times with the same result.

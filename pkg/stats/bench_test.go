@@ -1,10 +1,8 @@
 package stats_test
 
 import (
-	"context"
 	"math/rand/v2"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -119,29 +117,4 @@ func benchFold(b *testing.B, s stats.Store, spread int) {
 		}
 	}
 	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
-}
-
-// BenchmarkCommitter has 256 senders, each with one mail at a time.
-func BenchmarkCommitter(b *testing.B) {
-	benchOnEachStore(b, func(b *testing.B, s stats.Store) {
-		c := stats.NewCommitter(s)
-		for b.Loop() {
-			var wg sync.WaitGroup
-			for range batch {
-				wg.Go(func() {
-					for range 8 {
-						a := attempt(job.NewID(), 1, "token")
-						if _, err := c.Begin(context.WithoutCancel(b.Context()), []stats.Attempt{a}); err != nil {
-							b.Error(err)
-						}
-						if err := c.Settle(context.WithoutCancel(b.Context()), accepts([]stats.Attempt{a})); err != nil {
-							b.Error(err)
-						}
-					}
-				})
-			}
-			wg.Wait()
-		}
-		perSecond(b, 8*batch, "mails/s")
-	})
 }
