@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"github.com/levenlabs/postmaster/pkg/okq"
 )
@@ -18,6 +19,9 @@ type batch struct {
 	// jobs ends --drain-wait later, and cuts off who has.
 	jobs context.Context
 	wg   sync.WaitGroup
+
+	// lag is foldLag of this round.
+	lag func() time.Duration
 
 	mu    sync.Mutex // protects again
 	again []*mail    // those that go round again: SendGrid did not take them through no fault of theirs
@@ -47,6 +51,7 @@ func (w *Worker) handleMails(run, jobs context.Context, deliveries []*okq.Delive
 // preferences anew, since it may come an hour after the last.
 func (b *batch) round(mails []*mail) []*mail {
 	b.again = nil
+	b.lag = sync.OnceValue(b.foldLag)
 	mails = b.recall(mails)
 	mails, suspects := b.split(mails)
 	b.send(b.prepare(mails))

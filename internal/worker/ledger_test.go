@@ -53,6 +53,27 @@ func TestEventSettlesAnUnknownOutcome(t *testing.T) {
 	r.counted(r.worker.m.unknown.WithLabelValues("evidence"), 1)
 }
 
+// The evidence may have reached okq and wait there: for its turn, or in the hand of a folder that died.
+func TestUnknownOutcomeIsNotDecidedWhileEventsWaitToBeFolded(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(r *rig) { r.cfg.Queues = []string{job.QueueEmailNormal} })
+	e := r.unknownMail()
+	r.event(e, job.EventProcessed, "")
+	leased, err := r.okq.Pop(t.Context(), job.QueueStats, 1, 4*time.Second)
+	if err != nil || len(leased) != 1 {
+		t.Fatalf("%d events, %v", len(leased), err)
+	}
+	stop := r.start()
+	time.Sleep(r.cfg.EvidenceWait + 2*lookAgain)
+	r.accepted(e, 1)
+	stop()
+	r.cfg.Queues = append(r.cfg.Queues, job.QueueStats)
+	r.start()
+	r.ends(e, stats.Accepted)
+	r.empty(job.QueueEmailNormal)
+	r.accepted(e, 1)
+}
+
 func TestUnknownOutcomeWithoutEventsIsResentOrHeld(t *testing.T) {
 	t.Parallel()
 	resend := func(t *testing.T, r *rig, e *job.Email) {

@@ -92,9 +92,13 @@ func (b *batch) risen(m *mail, rec *stats.Record) bool {
 }
 
 // doubtful decides about a mail that SendGrid may or may not have: it waits for an event until --evidence-wait after
-// the attempt, and then does what the mail, or --unknown, says.
+// the attempt, longer if events wait to be folded, and then does what the mail, or --unknown, says.
 func (b *batch) doubtful(m *mail, rec *stats.Record) bool {
-	if left := b.w.cfg.EvidenceWait - time.Since(rec.Attempted); left > 0 {
+	left := b.w.cfg.EvidenceWait - time.Since(rec.Attempted)
+	if left <= 0 && b.lag()+left > 0 {
+		left = lookAgain
+	}
+	if left > 0 {
 		b.beside(m, func(m *mail) { b.w.later(b.jobs, m, left) })
 		return false
 	}
