@@ -78,10 +78,24 @@ func TestParseAgreesWithTheDocumentOnEveryField(t *testing.T) {
 		t.Fatalf("only %d fields in the full body", len(paths))
 	}
 	for _, path := range paths {
-		for _, value := range []any{nil, 1.0, "", "x", []any{}, []any{"x"}, map[string]any{}} { // kin-openapi takes milliseconds for each
-			d.agree(t, change(base, path, func(any) (any, bool) { return value, true }))
+		for i := range 3 { // few, because kin-openapi takes milliseconds for each
+			d.agree(t, change(base, path, func(old any) (any, bool) { return wrong(old)[i], true }))
 		}
 		d.agree(t, change(base, path, func(any) (any, bool) { return nil, false }))
+	}
+}
+
+// wrong are values that do not fit where old is.
+func wrong(old any) [3]any {
+	switch old.(type) {
+	case string:
+		return [3]any{nil, 1.0, ""}
+	case []any:
+		return [3]any{nil, "x", []any{}}
+	case map[string]any:
+		return [3]any{nil, []any{"x"}, map[string]any{}}
+	default:
+		return [3]any{nil, "x", 1.5}
 	}
 }
 

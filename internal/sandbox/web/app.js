@@ -45,6 +45,14 @@ document.addEventListener("submit", async (submit) => {
   refresh();
 });
 
-new EventSource("/api/stream").onmessage = (message) => {
-  if (message.data !== revision) refresh();
-};
+// A browser opens few connections to one server, so tabs in the background
+// give theirs back. The first message after that brings them up to date.
+let stream;
+function listen() {
+  stream?.close();
+  if (document.hidden) return;
+  stream = new EventSource("/api/stream");
+  stream.onmessage = (message) => { if (message.data !== revision) refresh(); };
+}
+document.addEventListener("visibilitychange", listen);
+listen();
