@@ -1,7 +1,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help build test test-fast test-race test-heavy lint fmt fuzz bench services services-down
+.PHONY: help build test test-fast test-race test-heavy fault-worker lint fmt fuzz bench services services-down
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,10 @@ test-race: ## All tests but the heavy ones, against services that run already
 
 test-heavy: ## The tests that take minutes (TestHeavy…), against services that run already
 	@packages=$$(grep -rl 'testenv\.Heavy(' --include='*_test.go' . | xargs -r dirname | sort -u); \
-	[ -z "$$packages" ] || PM_HEAVY=1 go test -run '^TestHeavy' -timeout 20m $$packages
+	[ -z "$$packages" ] || PM_HEAVY=1 go test -run '^TestHeavy' -timeout 60m $$packages
+
+fault-worker: ## 20,000 mails while SendGrid errs and processes are killed (PM_FAULT_SEED repeats a run)
+	PM_HEAVY=1 go test -count=1 -run '^TestHeavyFaults' -v -timeout 60m ./internal/worker/faulttest
 
 lint: ## The linter, at the version that scripts/lint pins
 	@scripts/lint

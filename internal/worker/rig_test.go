@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,7 @@ type rig struct {
 	store    *cut
 	sendgrid *sandbox.Sandbox
 	cfg      Config
+	db, addr string // of the SQLite file, and of okqd
 	wrap     func(Sender) Sender
 	worker   *Worker // the one started last
 	reg      *prometheus.Registry
@@ -48,18 +50,21 @@ func testConfig() Config {
 
 func newRig(t *testing.T, change ...func(*rig)) *rig {
 	t.Helper()
-	r := &rig{T: t, sendgrid: sandboxtest.RunT(t), cfg: testConfig()}
-	stores, err := store.Open(t.Context(), store.Config{SQLite: filepath.Join(t.TempDir(), "pm.db")}, zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { stores.Close() })
-	r.store = &cut{Store: stores.Stats, prefs: stores.Prefs}
+	r := &rig{T: t, sendgrid: sandboxtest.RunT(t), cfg: testConfig(), store: &cut{}}
 	for _, f := range change {
 		f(r)
 	}
+	if r.store != nil {
+		stores, err := store.Open(t.Context(), store.Config{SQLite: cmp.Or(r.db, filepath.Join(t.TempDir(), "pm.db"))}, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { stores.Close() })
+		r.store.Store, r.store.prefs = stores.Stats, stores.Prefs
+	}
 	if r.okq == nil {
-		r.okq = r.client(okqdtest.RunT(t).Addr)
+		r.addr = okqdtest.RunT(t).Addr
+		r.okq = r.client(r.addr)
 	}
 	return r
 }

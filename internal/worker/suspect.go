@@ -1,12 +1,14 @@
 package worker
 
+import "math/rand/v2"
+
 // suspicious is how many deliveries without a record in the ledger make a job a suspect: it, or one that was in hand
 // with it, keeps killing the process before anything is written.
 const suspicious = 3
 
-// split takes the suspects out. They are handled after all others, one at a time in the whole process: so those that
-// only shared a hand with the culprit get through, and the culprit ends as a dead letter when --max-attempts
-// deliveries are used up.
+// split takes the suspects out. They are handled after all others, one at a time in the whole process and in random
+// order: so each time about half of those that only shared a hand with the culprit get through, and the culprit ends as
+// a dead letter when --max-attempts deliveries are used up.
 // Without a ledger there is no telling.
 func (b *batch) split(mails []*mail) (rest, suspects []*mail) {
 	if b.w.deps.Stats == nil {
@@ -19,6 +21,7 @@ func (b *batch) split(mails []*mail) (rest, suspects []*mail) {
 		}
 		return true
 	})
+	rand.Shuffle(len(suspects), func(i, j int) { suspects[i], suspects[j] = suspects[j], suspects[i] })
 	return rest, suspects
 }
 
