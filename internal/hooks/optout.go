@@ -13,13 +13,17 @@ import (
 
 // serveLink answers the unsubscribe link, if there is one.
 func (h *handler) serveLink(cfg unsubscribe.Config, reg prometheus.Registerer) error {
-	links, err := unsubscribe.New(cfg)
-	if err != nil || links == nil {
-		return err
+	links := unsubscribe.New(cfg)
+	if links == nil {
+		return nil
 	}
 	h.linkPath = links.Path()
-	h.link, err = page.New(links, h.optOut, h.log, reg)
-	return err
+	link, err := page.New(links, h.optOut, h.log, reg)
+	if err != nil {
+		return err
+	}
+	h.link = link
+	return nil
 }
 
 // optOut puts a one-click unsubscribe into the queue of the events, where pm-worker's fold finds it. The same request

@@ -18,10 +18,7 @@ var linkConfig = unsubscribe.Config{URL: "https://mail.example.com/mail/unsubscr
 // link returns an unsubscribe link as a mail carries it, but leading to the test's pm-hooks.
 func (in *instance) link(t testing.TB, address string, flags int64) string {
 	t.Helper()
-	links, err := unsubscribe.New(linkConfig)
-	if err != nil {
-		t.Fatal(err)
-	}
+	links := unsubscribe.New(linkConfig)
 	return strings.Replace(links.URL(unsubscribe.Request{Address: address, Flags: flags}), "https://mail.example.com", in.url, 1)
 }
 

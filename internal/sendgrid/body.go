@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/levenlabs/postmaster/internal/unsubscribe"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/sendgrid/sendgrid-go/helpers/mail"
 )
@@ -16,11 +17,12 @@ import (
 //
 // The large parts, contents and attachments, are written by appendString straight from the job, since encoding/json
 // would copy them through a buffer of its own and write each < and > of HTML in six bytes.
-func appendBody(dst []byte, e *job.Email, env, pool string) ([]byte, error) {
+func appendBody(dst []byte, e *job.Email, env, pool string, links *unsubscribe.Links) ([]byte, error) {
 	m, err := newMail(e, env, pool)
 	if err != nil {
 		return dst, err
 	}
+	addLink(m, e, links)
 	content := m.Content
 	m.Content = nil
 	head, err := marshal(m)

@@ -30,7 +30,7 @@ func full() *job.Email {
 
 func encoded(t *testing.T, e *job.Email, pool string) map[string]any {
 	t.Helper()
-	data, err := appendBody(nil, e, "staging", pool)
+	data, err := appendBody(nil, e, "staging", pool, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestTemplateDataGoesWhereItsTemplateLooks(t *testing.T) {
 	e := small()
 	e.Text, e.TemplateData = "", json.RawMessage(`{"name":"<Ann>","n":12345678901234567890,"list":[1,{"a":null}]}`)
 	e.TemplateID = "d-1"
-	data, err := appendBody(nil, e, "test", "")
+	data, err := appendBody(nil, e, "test", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestTemplateDataGoesWhereItsTemplateLooks(t *testing.T) {
 		t.Errorf("%s lacks %s", data, dynamic)
 	}
 	e.TemplateID = "legacy"
-	if data, err = appendBody(nil, e, "test", ""); err != nil {
+	if data, err = appendBody(nil, e, "test", "", nil); err != nil {
 		t.Fatal(err)
 	}
 	const legacy = `"substitutions":{"list":"[1,{\"a\":null}]","n":"12345678901234567890","name":"<Ann>"}`
@@ -165,7 +165,7 @@ func TestLargeMailIsCopiedOnce(t *testing.T) {
 	res := testing.Benchmark(func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := appendBody(nil, e, "test", ""); err != nil {
+			if _, err := appendBody(nil, e, "test", "", nil); err != nil {
 				b.Fatal(err)
 			}
 		}

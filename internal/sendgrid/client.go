@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/levenlabs/postmaster/internal/unsubscribe"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/sendgrid/rest"
 	"github.com/sendgrid/sendgrid-go"
@@ -24,6 +25,7 @@ const (
 // latest call in a field and so loses and doubles mails when it is shared.
 type Client struct {
 	key, base, pool, env string
+	links                *unsubscribe.Links // nil: mails carry no unsubscribe link
 	rest                 rest.Client
 	bodies               sync.Pool // of *[]byte
 }
@@ -31,7 +33,7 @@ type Client struct {
 // New returns a client that marks its mails with env and keeps up to connections open between mails.
 func New(cfg Config, env string, connections int) *Client {
 	return &Client{
-		key: cfg.Key, base: cfg.base(), pool: cfg.IPPool, env: env,
+		key: cfg.Key, base: cfg.base(), pool: cfg.IPPool, env: env, links: unsubscribe.New(cfg.Unsubscribe),
 		rest: rest.Client{HTTPClient: &http.Client{
 			Transport:     wire{newTransport(connections)},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -67,7 +69,7 @@ func (c *Client) Close() { c.rest.HTTPClient.CloseIdleConnections() }
 // have been taken.
 func (c *Client) Send(ctx context.Context, e *job.Email) Result {
 	buf := c.bodies.Get().(*[]byte)
-	data, err := appendBody((*buf)[:0], e, c.env, c.pool)
+	data, err := appendBody((*buf)[:0], e, c.env, c.pool, c.links)
 	if err != nil {
 		c.bodies.Put(buf)
 		return Result{Outcome: Rejected, Err: err, Errors: []job.ProviderError{{Message: err.Error()}}}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/levenlabs/postmaster/internal/unsubscribe"
 )
 
 // Config is the account to send with.
@@ -14,18 +16,21 @@ type Config struct {
 	Key    string
 	URL    string
 	IPPool string // of mails that name none
+
+	Unsubscribe unsubscribe.Config
 }
 
-// AddFlags defines --sendgrid-key, --sendgrid-url and --sendgrid-ip-pool.
+// AddFlags defines --sendgrid-key, --sendgrid-url and --sendgrid-ip-pool, and the flags of unsubscribe links.
 func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Key, "sendgrid-key", "", "SendGrid's API key; better in the environment")
 	fs.StringVar(&c.URL, "sendgrid-url", "https://api.sendgrid.com", "SendGrid's API; https://api.eu.sendgrid.com for EU subusers")
 	fs.StringVar(&c.IPPool, "sendgrid-ip-pool", "", "IP pool of mails that name none")
+	c.Unsubscribe.AddFlags(fs)
 }
 
 // Validate names the flags that are wrong, and never shows the key.
 func (c *Config) Validate() error {
-	return errors.Join(c.validateKey(), c.validateURL(), c.validatePool())
+	return errors.Join(c.validateKey(), c.validateURL(), c.validatePool(), c.Unsubscribe.Validate())
 }
 
 func (c *Config) validateKey() error {

@@ -38,20 +38,17 @@ type Links struct {
 	secrets [][]byte
 }
 
-// New returns nil for a Config that asks for no links.
-func New(cfg Config) (*Links, error) {
-	if err := cfg.Validate(); err != nil || cfg.URL == "" {
-		return nil, err
-	}
+// New returns nil for a Config that asks for no links, or that Validate finds wrong.
+func New(cfg Config) *Links {
 	u, err := cfg.parse()
-	if err != nil {
-		return nil, err
+	if err != nil || cfg.Validate() != nil {
+		return nil
 	}
 	l := &Links{url: *u}
 	for _, s := range cfg.Secrets {
 		l.secrets = append(l.secrets, []byte(s))
 	}
-	return l, nil
+	return l
 }
 
 // Path is where pm-hooks answers.

@@ -17,9 +17,9 @@ const (
 
 func links(t testing.TB, secrets ...string) *unsubscribe.Links {
 	t.Helper()
-	l, err := unsubscribe.New(unsubscribe.Config{URL: "https://mail.example.com/unsubscribe", Secrets: secrets})
-	if err != nil {
-		t.Fatal(err)
+	l := unsubscribe.New(unsubscribe.Config{URL: "https://mail.example.com/unsubscribe", Secrets: secrets})
+	if l == nil {
+		t.Fatal("no links")
 	}
 	return l
 }
@@ -125,6 +125,9 @@ func TestConfigFaultsNameTheFlag(t *testing.T) {
 	} {
 		cfg := unsubscribe.Config{URL: c.url, Secrets: c.secrets}
 		err := cfg.Validate()
+		if on := unsubscribe.New(cfg) != nil; on != (err == nil && c.url != "") {
+			t.Errorf("%s: links are made: %v", c.name, on)
+		}
 		if (err == nil) != (c.flag == "") || err != nil && !strings.Contains(err.Error(), c.flag) {
 			t.Errorf("%s: %v", c.name, err)
 		}
