@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -19,7 +18,7 @@ type bell struct {
 	client *Client
 	queues []string
 
-	conn net.Conn
+	conn *conn
 	r    *bufio.Reader
 }
 
@@ -45,9 +44,6 @@ func (b *bell) wait(ctx context.Context, d time.Duration) (bool, error) {
 }
 
 func (b *bell) open(ctx context.Context) error {
-	if err := b.client.reach(ctx); err != nil {
-		return err
-	}
 	conn, err := b.client.dialer.dial(ctx)
 	if err != nil {
 		return fmt.Errorf("%w: %v", ErrUnavailable, err)
@@ -60,6 +56,7 @@ func (b *bell) open(ctx context.Context) error {
 		_, err = b.call(ctx, b.client.opts.Timeout, "QREGISTER", b.queues...)
 	}
 	if err != nil {
+		conn.answered.CompareAndSwap(false, ctx.Err() != nil) // it may have been about to
 		b.close()
 		return fmt.Errorf("register for events: %w", err)
 	}

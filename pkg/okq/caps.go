@@ -22,11 +22,8 @@ type knownCaps struct {
 	caps     Caps
 }
 
-// Caps asks the server what it can, once per connection. The original okq can nothing, which is no error.
+// Caps asks the server what it can, again after each connection that was made. The original okq can nothing, which is no error.
 func (c *Client) Caps(ctx context.Context) (Caps, error) {
-	if err := c.reach(ctx); err != nil {
-		return Caps{}, fmt.Errorf("ask okq what it can: %w", err)
-	}
 	connects := c.dialer.connects.Load()
 	if known := c.caps.Load(); known != nil && known.connects == connects {
 		return known.caps, nil

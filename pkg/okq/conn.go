@@ -14,7 +14,8 @@ type conn struct {
 	net.Conn
 	d        *dialer
 	addr     int
-	answered atomic.Bool
+	broken   func()      // is called when the connection broke, perhaps more than once; may be nil
+	answered atomic.Bool // or that it did not is nobody's fault
 
 	sent     resp.Scanner
 	received resp.Scanner
@@ -45,7 +46,11 @@ func (c *conn) Write(p []byte) (int, error) {
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	if err != nil {
+		c.lost()
+	}
 	if bad := c.received.Scan(p[:n]); bad != nil {
+		c.lost()
 		c.fail(fmt.Errorf("%s: %w", c.d.addrs[c.addr], bad))
 		return 0, bad
 	}
@@ -56,8 +61,15 @@ func (c *conn) Read(p []byte) (int, error) {
 }
 
 func (c *conn) Close() error {
+	c.lost()
 	c.fail(fmt.Errorf("%s does not answer", c.d.addrs[c.addr]))
 	return c.Conn.Close()
+}
+
+func (c *conn) lost() {
+	if c.broken != nil {
+		c.broken()
+	}
 }
 
 // fail tells the dialer of a server that has not answered before.

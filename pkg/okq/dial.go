@@ -28,21 +28,22 @@ type dialer struct {
 	log     zerolog.Logger
 
 	connects atomic.Uint64 // connections made; each may be to a server of another kind
-	up       atomic.Bool   // the last attempt succeeded
 
 	mu       sync.Mutex // protects the fields below
 	next     int        // index of the address to begin with
 	failures int        // addresses that failed since one answered
 	retryAt  time.Time
 	lastErr  error
-	answered int // index of the address that answered last
+	up       bool // one answered since all had failed
+	answered int  // index of the address that answered last
 }
 
-func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
+func (d *dialer) dial(ctx context.Context) (*conn, error) {
 	first, err := d.begin()
 	if err != nil {
 		return nil, err
 	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	var errs []error
@@ -52,6 +53,9 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 		if err == nil {
 			d.connects.Add(1)
 			return newConn(conn, d, n), nil
+		}
+		if errors.Is(caller.Err(), context.Canceled) {
+			return nil, err // which says nothing about the server
 		}
 		d.failed(n, err)
 		errs = append(errs, err)
@@ -100,9 +104,10 @@ func (d *dialer) failed(n int, err error) {
 	}
 	pause := min(minBackoff<<min(rounds-1, 10), maxBackoff)
 	d.retryAt = time.Now().Add(pause/2 + rand.N(pause/2))
-	if d.up.Swap(false) {
+	if d.failures == len(d.addrs) {
 		d.log.Warn().Err(err).Msg("okq is away")
 	}
+	d.up = false
 }
 
 // succeeded is told of each server that answered after it was connected to.
@@ -110,10 +115,10 @@ func (d *dialer) succeeded(n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.failures, d.retryAt, d.lastErr, d.next = 0, time.Time{}, nil, n
-	if !d.up.Swap(true) || d.answered != n {
+	if !d.up || d.answered != n {
 		d.log.Info().Str("addr", d.addrs[n]).Msg("okq is reachable")
 	}
-	d.answered = n
+	d.up, d.answered = true, n
 }
 
 // refused is told that the server at hand answered, but does not let us in (a wrong password).

@@ -221,17 +221,7 @@ func listenTLS(t testing.TB, certs []tls.Certificate, addr string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accept(t, l, func(conn net.Conn) {
-		up, err := net.Dial("tcp", addr)
-		if err != nil {
-			return
-		}
-		go func() {
-			io.Copy(up, conn)
-			up.Close()
-		}()
-		io.Copy(conn, up)
-	})
+	accept(t, l, func(conn net.Conn) { relay(conn, addr) })
 	return l.Addr().String()
 }
 
@@ -263,4 +253,47 @@ func accept(t testing.TB, l net.Listener, serve func(net.Conn)) {
 		mu.Unlock()
 		wg.Wait()
 	})
+}
+
+func TestOneCallersImpatienceIsNotAnothers(t *testing.T) {
+	t.Parallel()
+	server := okqtest.RunOriginal(t)
+	slow := listen(t, func(conn net.Conn) { // takes its time to say hello
+		time.Sleep(200 * time.Millisecond)
+		relay(conn, server.Addr())
+	})
+	c, err := okq.New(okq.Options{Addrs: []string{slow}, PoolSize: 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			defer cancel()
+			if err := c.Ping(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("impatient: %v, want at most its own deadline", err)
+			}
+		})
+		wg.Go(func() {
+			if err := c.Ping(t.Context()); err != nil {
+				t.Errorf("patient: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// relay passes on what comes and goes until either side ends.
+func relay(conn net.Conn, addr string) {
+	up, err := net.Dial("tcp", addr)
+	if err != nil {
+		return
+	}
+	go func() {
+		io.Copy(up, conn)
+		up.Close()
+	}()
+	io.Copy(conn, up)
 }

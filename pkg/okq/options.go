@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"math/bits"
 	"net"
 	"time"
 
@@ -25,7 +24,8 @@ type Options struct {
 	Password string
 	TLS      *tls.Config // nil: plain TCP
 
-	// PoolSize is how many connections share the commands, rounded down to a power of two. Each consumer has one more, to wait on.
+	// PoolSize is how many connections share the commands; each is made when it is first needed. A consumer has one more,
+	// to wait on. More connections make smaller pipelines: few are faster, unless events are large.
 	PoolSize    int
 	DialTimeout time.Duration // to connect, over all addresses
 	Timeout     time.Duration // a server that is silent for this long is taken for dead
@@ -62,13 +62,4 @@ func (o *Options) validate() error {
 		return fmt.Errorf("okq options: %w", errors.Join(errs...))
 	}
 	return nil
-}
-
-// multiplex is the pool size as rueidis wants it: a power of two, by its exponent, where 0 would mean "choose".
-func (o *Options) multiplex() int {
-	n := bits.Len(uint(o.PoolSize)) - 1
-	if n == 0 {
-		return -1
-	}
-	return min(n, 8)
 }
