@@ -31,6 +31,7 @@ type Engine struct {
 	nudges  map[*queue]int64 // queues that may need one more consumer woken, and when
 	wakeAt  int64            // when the clock goroutine looks again
 	counter int64            // of pushes and of everything that made an event ready; see orderLocked
+	live    int64            // bytes of contents
 	filling *commit
 	newest  *commit // the last commit that holds anything: filling, or the one before it
 }
@@ -58,13 +59,19 @@ func open(cfg Config, log zerolog.Logger, reg prometheus.Registerer, on platform
 		queues:  make(map[string]*queue),
 		nudges:  make(map[*queue]int64),
 	}
-	db, err := openStore(cfg.Dir, on.fs, log, e.failure)
+	lock, err := lockDir(cfg.Dir, on.fs)
 	if err != nil {
 		return nil, err
 	}
+	defer lock.Close() // the store has its own reference
+	e.space = newSpace(cfg, log, on)
+	db, err := openStore(cfg.Dir, on.fs, lock, log, e.failure)
+	if err != nil {
+		return nil, fmt.Errorf("--data-dir %s: %w", cfg.Dir, err)
+	}
 	e.db = db
 	e.filling = newCommit(db)
-	e.space = newSpace(cfg, on)
+	e.space.look()
 	if err := e.recover(); err != nil {
 		return nil, errors.Join(fmt.Errorf("--data-dir %s: %w", cfg.Dir, err), db.Close())
 	}
@@ -79,6 +86,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer stop()
 	var wg sync.WaitGroup
 	wg.Go(func() { e.runClock(ctx) })
+	wg.Go(func() { e.runReclaim(ctx) })
 	committed := make(chan error, 1)
 	wg.Go(func() { committed <- e.runCommitter(ctx) })
 	select {

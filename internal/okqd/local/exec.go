@@ -50,6 +50,7 @@ var appliers = [...]func(*Engine, *execution, *engine.Op) bool{
 // Exec implements engine.Engine.
 func (e *Engine) Exec(_ context.Context, ops []engine.Op, budget int) int {
 	x := &execution{budget: budget}
+	e.space.look()
 	e.mu.Lock()
 	e.makeRoomLocked(ops)
 	x.now = e.now()

@@ -31,6 +31,7 @@ func (e *Engine) pushLocked(x *execution, op *engine.Op) bool {
 		queue: op.Queue, id: op.ID, contents: op.Contents,
 	}
 	q.events[ev.id] = ev
+	e.live += int64(ev.size)
 	if op.Delay > 0 {
 		ev.state, ev.at = delayed, x.now+int64(op.Delay)
 		rec.due = e.wall(x.now, ev.at)

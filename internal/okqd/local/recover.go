@@ -101,6 +101,7 @@ func (r *recovery) event(key, value []byte) error {
 		deliveries: m.deliveries, size: uint32(len(rec.contents)), state: m.state, front: m.front,
 	}
 	q.events[ev.id] = ev
+	r.e.live += int64(ev.size)
 	r.place(ev, m)
 	return nil
 }

@@ -17,46 +17,44 @@ const (
 	memTableSize = 16 << 20
 )
 
-// openStore opens the directory's key-value store and checks its format.
-func openStore(dir string, fs vfs.FS, log zerolog.Logger, f *failure) (*pebble.DB, error) {
+// lockDir makes the directory this process's own.
+func lockDir(dir string, fs vfs.FS) (*pebble.Lock, error) {
 	if err := fs.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("--data-dir: %w", err)
 	}
 	lock, err := pebble.LockDirectory(dir, fs)
-	if err != nil {
-		return nil, lockError(dir, err)
-	}
-	var db *pebble.DB
-	if err = checkFiles(dir, fs, log); err == nil {
-		db, err = pebble.Open(dir, storeOptions(fs, log, f, lock))
-	}
-	if err == nil {
-		if err = checkFormat(db); err != nil {
-			err = errors.Join(err, db.Close())
-		}
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("--data-dir %s: %w", dir, err), lock.Close())
-	}
-	return db, lock.Close() // the store has its own reference
-}
-
-// lockError tells a file that cannot be opened from one that another process has locked.
-func lockError(dir string, err error) error {
 	var path *os.PathError
-	if errors.As(err, &path) {
-		return fmt.Errorf("lock --data-dir %s: %w", dir, err)
+	switch {
+	case errors.As(err, &path): // the file cannot be opened
+		return nil, fmt.Errorf("lock --data-dir %s: %w", dir, err)
+	case err != nil:
+		return nil, fmt.Errorf("--data-dir %s is in use by another process: %w", dir, err)
 	}
-	return fmt.Errorf("--data-dir %s is in use by another process: %w", dir, err)
+	return lock, nil
 }
 
-func storeOptions(fs vfs.FS, log zerolog.Logger, f *failure, lock *pebble.Lock) *pebble.Options {
+// openStore opens the directory's key-value store and checks its format.
+func openStore(dir string, fs vfs.FS, lock *pebble.Lock, log zerolog.Logger, f *failure) (*pebble.DB, error) {
+	if err := checkFiles(dir, fs, log); err != nil {
+		return nil, err
+	}
+	db, err := pebble.Open(dir, storeOptions(dir, fs, log, f, lock))
+	if err != nil {
+		return nil, err
+	}
+	if err := checkFormat(db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+func storeOptions(dir string, fs vfs.FS, log zerolog.Logger, f *failure, lock *pebble.Lock) *pebble.Options {
 	logger := storeLogger{log: log.With().Str("component", "store").Logger(), failure: f}
 	opts := &pebble.Options{
 		FS:                          newFiles{fs},
 		FormatMajorVersion:          pebble.FormatNewest, // its log tells a torn tail from damage in the middle
 		CacheSize:                   cacheSize,
-		MemTableSize:                memTableSize,
+		MemTableSize:                memTableFor(dir, fs),
 		MemTableStopWritesThreshold: 4,
 		MaxOpenFiles:                500,
 		Lock:                        lock,

@@ -49,6 +49,7 @@ func (e *Engine) detachLocked(ev *event) {
 // dropLocked makes a detached event gone.
 func (e *Engine) dropLocked(ev *event) {
 	ev.state = gone
+	e.live -= int64(ev.size)
 	delete(ev.queue.events, ev.id)
 	e.mustBatch(deleteRecords(e.batchLocked(), ev))
 	e.releaseLocked(ev.queue)
