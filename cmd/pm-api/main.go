@@ -40,9 +40,7 @@ func newCommand() *cobra.Command {
 				return err
 			}
 			defer stores.Close()
-			if stores.None() {
-				env.Log.Warn().Msg("no store: only Enqueue works, and without idempotencyKey")
-			} else {
+			if !stores.None() {
 				env.Ready.Add("store", stores.Ping)
 			}
 			deps := api.Deps{Queue: client, Prefs: stores.Prefs, Records: stores.Stats, Keys: stores.Keys}

@@ -13,7 +13,7 @@ import (
 // Config is how pm-api is reached, and how much it takes.
 type Config struct {
 	ListenAddr  string
-	Tokens      []string
+	Tokens      TokenList
 	MaxBody     Size
 	MaxHeld     Size
 	MaxConns    int
@@ -27,7 +27,7 @@ type Config struct {
 func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	c.MaxBody, c.MaxHeld = 32<<20, 256<<20
 	fs.StringVar(&c.ListenAddr, "listen-addr", "127.0.0.1:8992", "address of the JSON-RPC server")
-	fs.StringSliceVar(&c.Tokens, "api-token", nil, "demand 'Authorization: Bearer' with this token, or another of them (repeatable)")
+	fs.Var(&c.Tokens, "api-token", "demand 'Authorization: Bearer' with this token, or another of them (repeatable, or with commas between)")
 	fs.Var(&c.MaxBody, "max-body", "largest request, in bytes or as 32MiB")
 	fs.Var(&c.MaxHeld, "max-held-bytes", "what all large requests may have together; those beyond wait, and after 20s are told to try again")
 	fs.IntVar(&c.MaxConns, "max-conns", 4096, "connections at once; more have to wait")

@@ -98,6 +98,9 @@ func (s *Server) Listen() error {
 		return fmt.Errorf("--listen-addr: %w", err)
 	}
 	s.log.Info().Stringer("addr", ln.Addr()).Str("environment", s.cfg.Environment).Msg("listening")
+	if s.deps.Prefs == nil {
+		s.log.Warn().Msg("no store: only Enqueue works, and without idempotencyKey")
+	}
 	s.ln = connlimit.New(ln, s.cfg.MaxConns, s.metrics.connections)
 	if tlsConfig != nil {
 		s.ln = tls.NewListener(s.ln, tlsConfig)
