@@ -15,7 +15,7 @@ func Dump(ctx context.Context, s Store, key string) (string, error) {
 		err := s.read.QueryRowContext(ctx, `SELECT coalesce(max(doc), 'nothing') FROM emails WHERE address = ?`, key).Scan(&doc)
 		return doc, err
 	case *Mongo:
-		recipients, err := s.load(ctx, []string{key}, nil)
+		recipients, err := s.load(ctx, []string{key})
 		if err != nil || recipients[key] == nil {
 			return "nothing", err
 		}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
@@ -49,28 +48,6 @@ func (m *Mongo) Close() error {
 	return nil
 }
 
-// Flags implements Store.
-func (m *Mongo) Flags(ctx context.Context, addresses []string) (map[string]int64, error) {
-	if err := m.keys.finished(); err != nil {
-		return nil, err
-	}
-	keys := make([]string, len(addresses))
-	for i, a := range addresses {
-		keys[i] = Key(a)
-	}
-	recipients, err := m.load(ctx, keys, addresses)
-	if err != nil {
-		return nil, available(fmt.Errorf("read flags: %w", err))
-	}
-	byKey := map[string]int64{}
-	for key, r := range recipients {
-		if r.flags != 0 {
-			byKey[key] = r.flags
-		}
-	}
-	return byAddress(addresses, byKey), nil
-}
-
 // SetFlags implements Store.
 func (m *Mongo) SetFlags(ctx context.Context, address string, flags int64, at time.Time) error {
 	return m.update(ctx, "set flags", []string{Key(address)}, func(_ string, d *document) bool {
@@ -88,7 +65,7 @@ func (m *Mongo) Move(ctx context.Context, oldAddress, newAddress string) error {
 		return err
 	}
 	for round := range maxRounds {
-		recipients, err := m.load(ctx, []string{from}, nil)
+		recipients, err := m.load(ctx, []string{from})
 		if err != nil {
 			return available(fmt.Errorf("move flags: %w", err))
 		}
@@ -138,7 +115,7 @@ func (m *Mongo) Record(ctx context.Context, incidents []Incident) error {
 // writer got ahead, and reports that it has nothing to do where it already took effect.
 func (m *Mongo) update(ctx context.Context, doing string, keys []string, change func(string, *document) bool) error {
 	for round := range maxRounds {
-		recipients, err := m.load(ctx, keys, nil)
+		recipients, err := m.load(ctx, keys)
 		if err != nil {
 			return available(fmt.Errorf("%s: %w", doing, err))
 		}
@@ -181,29 +158,6 @@ func (m *Mongo) store(ctx context.Context, recipients []*recipient) (bool, error
 		return false, err
 	}
 	return len(met) == 0 && int(result.MatchedCount+result.InsertedCount) == len(models), nil
-}
-
-// load returns the recipients of keys that have anything stored. exact are addresses whose documents count although
-// no back-fill has seen them yet.
-func (m *Mongo) load(ctx context.Context, keys, exact []string) (map[string]*recipient, error) {
-	ids := keys
-	for _, address := range exact {
-		if Key(address) != address {
-			ids = append(ids[:len(ids):len(ids)], address)
-		}
-	}
-	cursor, err := m.emails.Find(ctx, bson.D{{Key: "$or", Value: bson.A{
-		bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}},
-		bson.D{{Key: "k", Value: bson.D{{Key: "$in", Value: keys}}}},
-	}}})
-	if err != nil {
-		return nil, err
-	}
-	var stored []storedDocument
-	if err := cursor.All(ctx, &stored); err != nil {
-		return nil, err
-	}
-	return assemble(stored), nil
 }
 
 // pause lets another writer finish, longer each time and never as long as the other one does.

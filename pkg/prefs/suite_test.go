@@ -34,7 +34,7 @@ func onEachStore(t *testing.T, test func(t *testing.T, s prefs.Store)) {
 	})
 }
 
-func open(t *testing.T, cfg store.Config) prefs.Store {
+func open(t testing.TB, cfg store.Config) prefs.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), cfg, zerolog.New(zerolog.NewTestWriter(t)))
 	if err != nil {

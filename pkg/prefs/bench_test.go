@@ -1,0 +1,43 @@
+package prefs_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/levenlabs/postmaster/internal/store"
+	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/pkg/prefs"
+)
+
+// BenchmarkFlags asks for 256 recipients among 20,000 that have opted out of something: an answer must not cost more
+// for those who are not asked about.
+func BenchmarkFlags(b *testing.B) {
+	b.Run("sqlite", func(b *testing.B) {
+		benchFlags(b, open(b, store.Config{SQLite: filepath.Join(b.TempDir(), "pm.db")}))
+	})
+	b.Run("mongo", func(b *testing.B) { benchFlags(b, open(b, store.Config{MongoAddr: testenv.Mongo(b)})) })
+}
+
+func benchFlags(b *testing.B, s prefs.Store) {
+	const batch, known = 256, 20_000
+	var incidents []prefs.Incident
+	for i := range known {
+		incidents = append(incidents, out(fmt.Sprintf("user%d@example.com", i), 4, noon))
+	}
+	if err := s.Record(b.Context(), incidents); err != nil {
+		b.Fatal(err)
+	}
+	addresses := make([]string, batch)
+	n := 0
+	for b.Loop() {
+		for i := range addresses {
+			n++
+			addresses[i] = fmt.Sprintf("User%d@example.com", n*7919%(2*known)) // half of them are not known
+		}
+		if _, err := s.Flags(b.Context(), addresses); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)*batch/b.Elapsed().Seconds(), "mails/s")
+}
