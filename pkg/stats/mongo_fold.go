@@ -17,9 +17,8 @@ import (
 const (
 	// minAlike is from how many mails on, of which events say the same, such an update pays.
 	minAlike = 8
-	// maxAlike and maxTable bound how many mails one update names. The time to find a row grows with its table.
+	// maxAlike bounds how many mails such an update names.
 	maxAlike = 1000
-	maxTable = 256
 )
 
 // Fold implements Store. Events are added up by mail. Mails of which they say the same, such as delivered in the same
@@ -88,14 +87,8 @@ func foldModels(deltas map[job.ID]*delta) ([]mongo.WriteModel, error) {
 		}
 	}
 	slices.Sort(rest)
-	for some := range slices.Chunk(rest, maxTable) {
-		model, err := tableUpdate(some, deltas)
-		if err != nil {
-			return nil, err
-		}
-		models = append(models, model)
-	}
-	return models, nil
+	tables, err := tableUpdates(rest, deltas)
+	return append(models, tables...), err
 }
 
 // key is equal for deltas that are.

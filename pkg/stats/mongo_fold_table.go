@@ -10,8 +10,8 @@ import (
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
-// tableUpdate applies to each mail its own delta: entry.fold in MongoDB's words.
-func tableUpdate(ids []job.ID, deltas map[job.ID]*delta) (mongo.WriteModel, error) {
+// tableUpdates apply to each mail its own delta: entry.fold in MongoDB's words.
+func tableUpdates(ids []job.ID, deltas map[job.ID]*delta) ([]mongo.WriteModel, error) {
 	var t table
 	var all delta // what any of them has
 	kinds := map[string]bool{}
@@ -39,7 +39,7 @@ func tableUpdate(ids []job.ID, deltas map[job.ID]*delta) (mongo.WriteModel, erro
 		first := bson.D{{Key: "$ifNull", Value: bson.A{lesser("ev." + kind), "$$REMOVE"}}}
 		fields = append(fields, bson.E{Key: "ev." + kind, Value: first})
 	}
-	return t.model(nil, bson.D{{Key: "$set", Value: fields}}), nil
+	return t.models(nil, bson.D{{Key: "$set", Value: fields}}), nil
 }
 
 func (d *delta) row() bson.D {

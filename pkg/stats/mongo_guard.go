@@ -35,7 +35,7 @@ func (l *ledger) models() []mongo.WriteModel {
 	}}}}}
 	var models []mongo.WriteModel
 	for _, key := range l.order {
-		models = append(models, l.byKey[key].model(l.byKey[key].guard, merge))
+		models = append(models, l.byKey[key].models(l.byKey[key].guard, merge)...)
 	}
 	return models
 }

@@ -16,13 +16,25 @@ func (t *table) add(id bson.ObjectID, row bson.D) {
 	t.ids, t.rows = append(t.ids, id), append(t.rows, row)
 }
 
-// model returns the update of the table's records that match guard. merge is a stage that makes the new record of the
-// old one and its row, which it finds in the field "row".
-func (t *table) model(guard bson.D, merge bson.D) mongo.WriteModel {
-	index := bson.D{{Key: "$indexOfArray", Value: bson.A{literal(t.ids), "$_id"}}}
-	row := bson.D{{Key: "$arrayElemAt", Value: bson.A{literal(t.rows), index}}}
+// maxTable bounds the rows of a statement, since the time to find one grows with their number.
+const maxTable = 128
+
+// models returns the updates of the table's records that match guard. merge is a stage that makes the new record of
+// the old one and its row, which it finds in the field "row".
+func (t *table) models(guard bson.D, merge bson.D) []mongo.WriteModel {
+	var models []mongo.WriteModel
+	for first := 0; first < len(t.ids); first += maxTable {
+		end := min(first+maxTable, len(t.ids))
+		models = append(models, statement(t.ids[first:end], t.rows[first:end], guard, merge))
+	}
+	return models
+}
+
+func statement(ids, rows bson.A, guard, merge bson.D) mongo.WriteModel {
+	index := bson.D{{Key: "$indexOfArray", Value: bson.A{literal(ids), "$_id"}}}
+	row := bson.D{{Key: "$arrayElemAt", Value: bson.A{literal(rows), index}}}
 	return mongo.NewUpdateManyModel().
-		SetFilter(append(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: t.ids}}}}, guard...)).
+		SetFilter(append(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, guard...)).
 		SetUpdate(mongo.Pipeline{
 			{{Key: "$set", Value: bson.D{{Key: "row", Value: row}}}},
 			merge,
