@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
 )
 
@@ -18,23 +19,39 @@ const firstRead = 64 << 10
 // A budget bounds the memory of all bodies together. A body takes its share as it arrives and not by what its header
 // promises, so that those who promise and do not send hold next to nothing.
 type budget struct {
-	sem *semaphore.Weighted
+	sem  *semaphore.Weighted
+	held prometheus.Gauge
 }
 
-func newBudget(bytes int64) budget { return budget{semaphore.NewWeighted(bytes)} }
+func newBudget(bytes int64, held prometheus.Gauge) budget {
+	return budget{semaphore.NewWeighted(bytes), held}
+}
+
+func (b budget) take(n int64) bool {
+	ok := b.sem.TryAcquire(n)
+	if ok {
+		b.held.Add(float64(n))
+	}
+	return ok
+}
+
+func (b budget) give(n int64) {
+	b.sem.Release(n)
+	b.held.Sub(float64(n))
+}
 
 // read returns the body and a function that gives its memory back, never nil. It does not wait for memory: SendGrid
 // comes again.
 func (b budget) read(r *http.Request) (body []byte, release func(), _ *refusal) {
 	var held int64
-	release = func() { b.sem.Release(held) }
+	release = func() { b.give(held) }
 	if r.ContentLength > maxBody {
 		return nil, release, refuse(http.StatusRequestEntityTooLarge, reasonTooLarge)
 	}
 	for {
 		if len(body) == cap(body) {
 			size := nextSize(len(body), r.ContentLength)
-			if !b.sem.TryAcquire(size - held) {
+			if !b.take(size - held) {
 				return nil, release, refuse(http.StatusServiceUnavailable, reasonBusy)
 			}
 			held = size

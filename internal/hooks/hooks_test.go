@@ -183,7 +183,7 @@ func (in *instance) queued(t testing.TB) []json.RawMessage {
 	}
 }
 
-// metric returns the value of a counter with these label values.
+// metric returns the value of a counter or gauge with these label values.
 func (in *instance) metric(t testing.TB, name string, labels ...string) float64 {
 	t.Helper()
 	families, err := in.reg.Gather()
@@ -201,7 +201,7 @@ func (in *instance) metric(t testing.TB, name string, labels ...string) float64 
 				values = append(values, l.GetValue())
 			}
 			if len(labels) == 0 || fmt.Sprint(values) == fmt.Sprint(labels) {
-				sum += m.GetCounter().GetValue()
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
 			}
 		}
 	}

@@ -127,13 +127,16 @@ func TestBodiesHoldNoMoreThanTheirBudget(t *testing.T) {
 	in := run(t, cfg)
 	hold := header + "Content-Length: 8000000\r\n\r\n" + strings.Repeat(" ", 5<<20)
 	conn := in.dial(t, hold)
-	body := batchOf(0, 5000) // more than what the first body leaves
 	deadline := time.Now().Add(time.Minute)
-	for in.post(t, body) != 503 {
+	for in.metric(t, "pm_hooks_held_bytes") < 8_000_000 {
 		if time.Now().After(deadline) {
-			t.Fatal("a second body finds room beside one that holds all")
+			t.Fatal("a body of which 5 MiB came does not hold its memory")
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+	body := batchOf(0, 5000) // more than what the first body leaves
+	if got := in.post(t, body); got != 503 {
+		t.Errorf("no memory left: %d, want 503", got)
 	}
 	if n := in.metric(t, "pm_hooks_posts_total", "busy", "503"); n == 0 {
 		t.Error("the refusal is not counted as busy")

@@ -17,6 +17,7 @@ type metrics struct {
 	eventAge     prometheus.Histogram
 	signatureAge prometheus.Histogram
 	connections  prometheus.Gauge
+	heldBytes    prometheus.Gauge
 	keyFaults    prometheus.Counter
 	unarchived   prometheus.Counter
 }
@@ -44,6 +45,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		eventAge:     histogram("pm_hooks_event_age_seconds", "Age of accepted events when they arrived.", ages),
 		signatureAge: histogram("pm_hooks_signature_age_seconds", "Age of good signatures when they arrived.", ages),
 		connections:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "pm_hooks_connections", Help: "Open connections."}),
+		heldBytes:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "pm_hooks_held_bytes", Help: "Memory of the bodies that are being handled."}),
 		keyFaults: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "pm_hooks_key_file_faults_total", Help: "Looks at --webhook-public-key-file that found no usable keys.",
 		}),
@@ -52,7 +54,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		}),
 	}
 	for _, c := range []prometheus.Collector{
-		m.posts, m.events, m.account, m.bodyBytes, m.verifySecs, m.pushSecs, m.eventAge, m.signatureAge, m.connections, m.keyFaults, m.unarchived,
+		m.posts, m.events, m.account, m.bodyBytes, m.verifySecs, m.pushSecs, m.eventAge, m.signatureAge, m.connections, m.heldBytes, m.keyFaults, m.unarchived,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, err

@@ -58,7 +58,7 @@ func New(cfg Config, pusher Pusher, log zerolog.Logger, reg prometheus.Registere
 		return nil, err
 	}
 	h := &handler{
-		keys: keys, window: cfg.Window, filter: newFilter(cfg.AcceptEnv), budget: newBudget(cfg.MaxHeld),
+		keys: keys, window: cfg.Window, filter: newFilter(cfg.AcceptEnv), budget: newBudget(cfg.MaxHeld, m.heldBytes),
 		pusher: pusher, metrics: m, log: log,
 	}
 	if cfg.Pass != "" {
