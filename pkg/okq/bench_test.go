@@ -92,3 +92,20 @@ func benchClient(b *testing.B, pool int) *okq.Client {
 	}
 	return c
 }
+
+// BenchmarkWake measures from a push to the handler of a consumer that was waiting.
+func BenchmarkWake(b *testing.B) {
+	c := benchClient(b, 4)
+	got := make(chan bool)
+	consume(b, c, okq.ConsumerOptions{Handle: func(ctx context.Context, batch []*okq.Delivery) {
+		ackAll(ctx, batch)
+		got <- true
+	}})
+	b.ResetTimer()
+	for n := range b.N {
+		if err := c.Push(context.Background(), okq.Event{Queue: "q", ID: fmt.Sprint(n)}); err != nil {
+			b.Fatal(err)
+		}
+		<-got
+	}
+}
