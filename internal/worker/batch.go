@@ -29,8 +29,12 @@ type batch struct {
 
 // handleMails sees a batch of mails through. Those that are unfinished when it returns are given back.
 func (w *Worker) handleMails(run, jobs context.Context, deliveries []*okq.Delivery) {
-	w.gate.hold(len(deliveries))
-	defer w.gate.hold(-len(deliveries))
+	size := 0
+	for _, d := range deliveries {
+		size += len(d.Contents)
+	}
+	w.gate.hold(len(deliveries), size)
+	defer w.gate.hold(-len(deliveries), -size)
 	waiting, cancel := context.WithCancelCause(jobs)
 	defer cancel(nil)
 	defer context.AfterFunc(run, func() { cancel(context.Cause(run)) })()
@@ -108,7 +112,7 @@ func (b *batch) recover(m *mail) {
 		return
 	}
 	b.w.m.jobs.WithLabelValues("panic").Inc()
-	b.w.logOf(m).Error().Str("panic", fmt.Sprint(p)).Str("stack", string(debug.Stack())).Msg("job panicked")
+	b.w.about(m, b.w.log.Error()).Str("panic", fmt.Sprint(p)).Str("stack", string(debug.Stack())).Msg("job panicked")
 	b.w.later(b.jobs, m, backoff(m.Deliveries))
 }
 

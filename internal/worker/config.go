@@ -76,10 +76,10 @@ const (
 var weights = map[string]int{job.QueueEmailHigh: 10, job.QueueEmailNormal: 1, job.QueueStats: 1}
 
 // inHand is how many mails are taken at a time: enough that while --concurrency of them are at SendGrid's the next are
-// prepared and the last are settled. With a rate it is no more than a second's worth, so that an urgent mail does not
+// prepared and the last are settled, also when the store takes as long as SendGrid. With a rate it is no more than a second's worth, so that an urgent mail does not
 // wait behind a hand full of others.
 func (c *Config) inHand() int {
-	n := 2*c.Concurrency + batchSize
+	n := 4*c.Concurrency + batchSize
 	if c.Rate > 0 {
 		n = min(n, max(int(c.Rate), 1))
 	}

@@ -36,7 +36,7 @@ func (w *Worker) bury(ctx context.Context, m *mail, d death) {
 	if d.reason == job.ReasonUnknown {
 		w.m.unknown.WithLabelValues("hold").Inc()
 	}
-	w.logOf(m).Error().Str("reason", d.reason).Str("detail", d.detail).Int("attempt", m.attempts).Msg("dead")
+	w.about(m, w.log.Error()).Str("reason", d.reason).Str("detail", d.detail).Int("attempt", m.attempts).Msg("dead")
 	w.ack(ctx, m)
 }
 

@@ -16,10 +16,10 @@ var errNoTime = errors.New("the lease would end before the send")
 // stopped first, unfinished.
 func (b *batch) deliver(m *mail) {
 	w := b.w
-	if !take(b.waiting, w.starts) {
+	if !w.starts.acquire(b.waiting) {
 		return
 	}
-	defer func() { <-w.starts }()
+	defer w.starts.release()
 	if w.rate.Wait(b.waiting) != nil {
 		return
 	}
@@ -60,6 +60,7 @@ func (b *batch) begin(m *mail) bool {
 	}
 	attempt := stats.Attempt{Subject: w.subject(m), Number: m.attempts + 1, Token: w.tokens.next(), At: m.attempted}
 	won, err := w.begins.do(m.Context(), attempt)
+	m.announcing = time.Since(m.attempted)
 	switch {
 	case err != nil:
 		w.complain(m.Context(), err, "begin attempt")
@@ -106,7 +107,9 @@ func (b *batch) post(m *mail, p *passage) (result sendgrid.Result, sent bool) {
 	defer cancel()
 	start := time.Now()
 	result = w.deps.Sender.Send(ctx, m.email)
-	w.m.sendSeconds.Observe(time.Since(start).Seconds())
+	took := time.Since(start)
+	w.m.sendSeconds.Observe(took.Seconds())
+	w.starts.learn(m.announcing, took)
 	return result, true
 }
 
@@ -137,7 +140,7 @@ func (w *Worker) conclude(b *batch, m *mail, r sendgrid.Result) {
 	case sendgrid.Rejected:
 		w.bury(b.jobs, m, death{reason: job.ReasonRejected, detail: r.Reason(), errors: r.Errors, state: stats.Rejected})
 	default: // Limited and Refused: not the mail's fault
-		w.logOf(m).Debug().Int("status", r.Status).Stringer("outcome", r.Outcome).Msg("not taken, waiting")
+		w.about(m, w.log.Debug()).Int("status", r.Status).Stringer("outcome", r.Outcome).Msg("not taken, waiting")
 		w.release(b.jobs, m)
 		b.repeat(m)
 	}

@@ -67,7 +67,7 @@ func (w *Worker) decodeEvents(contents []byte) ([]job.Event, error) {
 // fold writes events: into the mails' records, and what is about a recipient rather than a mail into the preferences.
 func (w *Worker) fold(ctx context.Context, events []job.Event) error {
 	unknown := 0
-	err := w.stored(ctx, "fold events", func(ctx context.Context) error {
+	err := w.stored(ctx, "fold", func(ctx context.Context) error {
 		result, err := w.deps.Stats.Fold(ctx, events)
 		unknown = result.Unknown
 		return err
@@ -80,7 +80,7 @@ func (w *Worker) fold(ctx context.Context, events []job.Event) error {
 		return err
 	}
 	if len(incidents) > 0 {
-		err = w.stored(ctx, "record incidents", func(ctx context.Context) error { return w.deps.Prefs.Record(ctx, incidents) })
+		err = w.stored(ctx, "record", func(ctx context.Context) error { return w.deps.Prefs.Record(ctx, incidents) })
 		if err != nil {
 			return err
 		}

@@ -29,6 +29,7 @@ type gate struct {
 	breaker  breaker
 	accepted time.Time // when SendGrid last took a mail
 	hand     int       // mails in hand
+	size     int       // of their contents
 	grudges  map[job.ID]grudge
 }
 
@@ -45,6 +46,10 @@ const (
 	tolerated = 2
 )
 
+// maxHand is how many bytes of contents may be in hand when more is popped. What is in hand is some three times that in
+// memory, for a mail is decoded and its body is written.
+const maxHand = 64 << 20
+
 func newGate(log zerolog.Logger, m *metrics) *gate {
 	return &gate{log: log.With().Str("component", "gate").Logger(), m: m, changed: make(chan struct{}), grudges: map[job.ID]grudge{}}
 }
@@ -58,7 +63,7 @@ func (g *gate) wait(ctx context.Context) error {
 // to be it but perhaps the mail that was refused last.
 func (g *gate) waitPop(ctx context.Context) error {
 	return g.until(ctx, func(now time.Time) (time.Time, bool) {
-		if g.breaker.open && g.hand > 1 {
+		if g.breaker.open && g.hand > 1 || g.size > maxHand {
 			return time.Time{}, true
 		}
 		return g.shutLocked(now)
@@ -134,13 +139,14 @@ func (g *gate) pass(id job.ID) (open, probe bool) {
 	return true, true
 }
 
-// hold counts the mails in hand.
-func (g *gate) hold(n int) {
+// hold counts the mails in hand and the size of their contents.
+func (g *gate) hold(n, size int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.hand += n
+	g.size += size
 	g.m.inHand.Set(float64(g.hand))
-	if g.hand <= 1 {
+	if n < 0 && (g.hand <= 1 || g.size-size > maxHand) {
 		g.wakeLocked()
 	}
 }
@@ -155,7 +161,7 @@ func (g *gate) storeAway(what string, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.outages++; g.outages == 1 {
-		g.log.Error().Err(err).Msg("cannot " + what + ", sending stops until the store answers")
+		g.log.Error().Err(err).Str("call", what).Msg("the store does not answer, sending stops until it does")
 		g.m.storeAway.Set(1)
 	}
 }

@@ -58,7 +58,7 @@ func (w *Worker) kindsOf(ctx context.Context, events []job.Event) (map[job.ID]in
 	if len(ids) == 0 {
 		return kinds, nil
 	}
-	err := w.stored(ctx, "look up mails", func(ctx context.Context) error {
+	err := w.stored(ctx, "lookup", func(ctx context.Context) error {
 		records, err := w.deps.Stats.Lookup(ctx, ids)
 		for id, r := range records {
 			kinds[id] = r.EmailFlags

@@ -18,9 +18,10 @@ type mail struct {
 	rec    *stats.Record
 	lookup bool // rec has to be read
 
-	attempts  int       // the number of the latest attempt
-	free      int       // how many of them do not count
-	attempted time.Time // when the latest began
+	attempts   int           // the number of the latest attempt
+	free       int           // how many of them do not count
+	attempted  time.Time     // when the latest began
+	announcing time.Duration // how long the ledger took to take it
 }
 
 // newMail is a mail that was just popped. Servers that do not tell deliveries may have popped it before.

@@ -8,19 +8,20 @@ import (
 
 // metrics are what the worker counts.
 type metrics struct {
-	jobs        *prometheus.CounterVec // result: sent retried unknown dead optedOut expired panic
-	outcomes    *prometheus.CounterVec // outcome: as sendgrid.Outcome.String
-	dead        *prometheus.CounterVec // reason: as job.Reason…
-	unknown     *prometheus.CounterVec // step: opened evidence resend hold
-	attempts    prometheus.Histogram
-	sendSeconds prometheus.Histogram
-	inFlight    prometheus.Gauge
-	inHand      prometheus.Gauge
-	breaker     prometheus.Gauge
-	pauses      prometheus.Counter
-	storeAway   prometheus.Gauge
-	events      *prometheus.CounterVec // type: SendGrid's or "other"; result: folded unknown foreign bad
-	foldLag     prometheus.Gauge
+	jobs         *prometheus.CounterVec // result: sent retried unknown dead optedOut expired panic
+	outcomes     *prometheus.CounterVec // outcome: as sendgrid.Outcome.String
+	dead         *prometheus.CounterVec // reason: as job.Reason…
+	unknown      *prometheus.CounterVec // step: opened evidence resend hold
+	attempts     prometheus.Histogram
+	sendSeconds  prometheus.Histogram
+	storeSeconds *prometheus.HistogramVec // call: begin settle lookup flags fold record
+	inFlight     prometheus.Gauge
+	inHand       prometheus.Gauge
+	breaker      prometheus.Gauge
+	pauses       prometheus.Counter
+	storeAway    prometheus.Gauge
+	events       *prometheus.CounterVec // type: SendGrid's or "other"; result: folded unknown foreign bad
+	foldLag      prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -41,6 +42,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		sendSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "pm_worker_send_duration_seconds", Help: "Time of a post to SendGrid.", Buckets: prometheus.ExponentialBuckets(.005, 2, 13),
 		}),
+		storeSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "pm_worker_store_duration_seconds", Help: "Time of a call to a store.", Buckets: prometheus.ExponentialBuckets(.001, 2, 14),
+		}, []string{"call"}),
 		inFlight:  gauge("in_flight", "Mails being posted."),
 		inHand:    gauge("in_hand", "Mails popped and not finished."),
 		breaker:   gauge("breaker_open", "1 while SendGrid refuses the account."),
@@ -49,7 +53,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		events:    counter("events_total", "Webhook events by type and what became of them.", "type", "result"),
 		foldLag:   gauge("fold_lag_seconds", "Age of the latest event of the last fold."),
 	}
-	reg.MustRegister(m.jobs, m.outcomes, m.dead, m.unknown, m.attempts, m.sendSeconds, m.inFlight, m.inHand,
+	reg.MustRegister(m.jobs, m.outcomes, m.dead, m.unknown, m.attempts, m.sendSeconds, m.storeSeconds, m.inFlight, m.inHand,
 		m.breaker, m.pauses, m.storeAway, m.events, m.foldLag)
 	for o := sendgrid.Accepted; o <= sendgrid.Unknown; o++ {
 		m.outcomes.WithLabelValues(o.String()) // a series that is 0 can be alerted on, one that is missing cannot

@@ -20,7 +20,7 @@ func (w *Worker) retry(ctx context.Context, m *mail, r sendgrid.Result) {
 	w.settle(ctx, m, stats.Settlement{State: stats.Retrying, Reason: r.Reason()})
 	delay := backoff(spent)
 	w.m.jobs.WithLabelValues("retried").Inc()
-	w.logOf(m).Warn().Int("attempt", m.attempts).Int("status", r.Status).AnErr("error", r.Err).
+	w.about(m, w.log.Warn()).Int("attempt", m.attempts).Int("status", r.Status).AnErr("error", r.Err).
 		Dur("delay_ms", delay).Msg("not sent, will retry")
 	w.later(ctx, m, delay)
 }
@@ -28,7 +28,7 @@ func (w *Worker) retry(ctx context.Context, m *mail, r sendgrid.Result) {
 // doubt has a mail that SendGrid may have looked at again once an event had the time to come. Without a ledger none can.
 func (w *Worker) doubt(ctx context.Context, m *mail, r sendgrid.Result) {
 	w.m.unknown.WithLabelValues("opened").Inc()
-	w.logOf(m).Warn().Int("attempt", m.attempts).Int("status", r.Status).AnErr("error", r.Err).Msg("outcome unknown")
+	w.about(m, w.log.Warn()).Int("attempt", m.attempts).Int("status", r.Status).AnErr("error", r.Err).Msg("outcome unknown")
 	if w.deps.Stats == nil && (w.holds(m.email) || w.spent(m) >= w.cfg.MaxAttempts) {
 		w.bury(ctx, m, death{reason: job.ReasonUnknown, detail: r.Reason(), errors: r.Errors})
 		return
@@ -67,7 +67,7 @@ func (w *Worker) settle(ctx context.Context, m *mail, s stats.Settlement) bool {
 
 // end finishes a job and says how: one line for each mail.
 func (w *Worker) end(ctx context.Context, m *mail, how string) {
-	w.logOf(m).Info().Int("attempt", m.attempts).Msg(how)
+	w.about(m, w.log.Info()).Int("attempt", m.attempts).Msg(how)
 	w.ack(ctx, m)
 }
 
@@ -75,7 +75,7 @@ func (w *Worker) end(ctx context.Context, m *mail, how string) {
 func (w *Worker) sent(ctx context.Context, m *mail, r sendgrid.Result, took time.Duration) {
 	w.m.jobs.WithLabelValues("sent").Inc()
 	w.m.attempts.Observe(float64(max(w.spent(m), 1)))
-	w.logOf(m).Info().Int("attempt", m.attempts).Int("status", r.Status).Str("sg_message_id", r.MessageID).
+	w.about(m, w.log.Info()).Int("attempt", m.attempts).Int("status", r.Status).Str("sg_message_id", r.MessageID).
 		Dur("took_ms", took).Msg("sent")
 	w.ack(ctx, m)
 }
@@ -83,14 +83,14 @@ func (w *Worker) sent(ctx context.Context, m *mail, r sendgrid.Result, took time
 // ack ends a job. If it fails the job comes again, and the ledger ends it then.
 func (w *Worker) ack(ctx context.Context, m *mail) {
 	if err := m.Ack(ctx); err != nil {
-		w.logOf(m).Warn().Err(err).Msg("cannot ack, the job will come again")
+		w.about(m, w.log.Warn()).Err(err).Msg("cannot ack, the job will come again")
 	}
 }
 
 // later gives a job back to its queue for a time. If that fails, the end of its lease does the same.
 func (w *Worker) later(ctx context.Context, m *mail, delay time.Duration) {
 	if err := m.Redo(context.WithoutCancel(ctx), delay); err != nil {
-		w.logOf(m).Warn().Err(err).Msg("cannot give back, the lease will")
+		w.about(m, w.log.Warn()).Err(err).Msg("cannot give back, the lease will")
 	}
 }
 

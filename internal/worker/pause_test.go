@@ -177,7 +177,7 @@ func TestOnlyTheMailsInHandProbe(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry()))
-		g.hold(3)
+		g.hold(3, 300)
 		g.report("m", sendgrid.Result{Outcome: sendgrid.Refused}, false)
 		popped := make(chan error, 1)
 		go func() { popped <- g.waitPop(t.Context()) }()
@@ -188,7 +188,7 @@ func TestOnlyTheMailsInHandProbe(t *testing.T) {
 			t.Fatal("a pop went through while mails that could probe were in hand")
 		default:
 		}
-		g.hold(-3)
+		g.hold(-3, -300)
 		if err := <-popped; err != nil {
 			t.Fatal(err)
 		}
@@ -215,12 +215,12 @@ func TestRefusedMailLeavesTheProbeToOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry()))
-		g.hold(1)
+		g.hold(1, 100)
 		g.report("odd", sendgrid.Result{Outcome: sendgrid.Refused}, false)
 		if err := g.waitPop(t.Context()); err != nil { // another is let in, for it
 			t.Fatal(err)
 		}
-		g.hold(1)
+		g.hold(1, 100)
 		if open, _ := g.pass("odd"); open {
 			t.Error("the refused mail is the probe while there is another")
 		}
@@ -231,7 +231,7 @@ func TestRefusedMailLeavesTheProbeToOthers(t *testing.T) {
 		if err := g.wait(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		g.hold(-1)
+		g.hold(-1, -100)
 		if open, probe := g.pass("other"); !open || !probe {
 			t.Error("the last mail in hand is not let through as the probe")
 		}

@@ -38,7 +38,7 @@ func (w *Worker) flags(ctx context.Context, addresses []string) (map[string]int6
 	const most = 1000
 	all := make(map[string]int64)
 	for some := range slices.Chunk(addresses, most) {
-		err := w.stored(ctx, "read preferences", func(ctx context.Context) error {
+		err := w.stored(ctx, "flags", func(ctx context.Context) error {
 			flags, err := w.deps.Prefs.Flags(ctx, some)
 			maps.Copy(all, flags)
 			return err

@@ -35,7 +35,7 @@ func (b *batch) lookup(mails []*mail) bool {
 		return true
 	}
 	var records map[job.ID]*stats.Record
-	err := b.w.stored(b.waiting, "look up mails", func(ctx context.Context) (err error) {
+	err := b.w.stored(b.waiting, "lookup", func(ctx context.Context) (err error) {
 		records, err = b.w.deps.Stats.Lookup(ctx, ids)
 		return err
 	})
@@ -107,7 +107,7 @@ func (b *batch) doubtful(m *mail, rec *stats.Record) bool {
 		return false
 	}
 	b.w.m.unknown.WithLabelValues("resend").Inc()
-	b.w.logOf(m).Warn().Int("attempt", m.attempts).Msg("outcome unknown, sending again")
+	b.w.about(m, b.w.log.Warn()).Int("attempt", m.attempts).Msg("outcome unknown, sending again")
 	return true
 }
 

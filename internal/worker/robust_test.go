@@ -239,7 +239,7 @@ func TestOriginalOkqKeepsThePromises(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(r *rig) {
 		r.okq = r.client(okqtest.RunOriginal(t, okqtest.ScanEvery(100*time.Millisecond)).Addr())
-		r.cfg.SendTimeout, r.cfg.DrainWait, r.cfg.Lease = time.Second, 2*time.Second, 3*time.Second
+		r.cfg.SendTimeout, r.cfg.DrainWait, r.cfg.Lease = 3*time.Second, 4*time.Second, 6*time.Second
 		r.cfg.Unknown, r.cfg.EvidenceWait = job.OnUnknownHold, time.Second
 	})
 	unknown := r.unknownMail()

@@ -25,7 +25,9 @@ func (w *Worker) stored(ctx context.Context, what string, call func(context.Cont
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		start := time.Now()
 		err := bounded(ctx, call)
+		w.m.storeSeconds.WithLabelValues(what).Observe(time.Since(start).Seconds())
 		if !unavailable(err) {
 			if failures > 0 {
 				w.gate.storeBack()
@@ -67,7 +69,7 @@ func pause(ctx context.Context, failures int) bool {
 
 // writeAttempts and writeSettlements are what the groups do.
 func (w *Worker) writeAttempts(ctx context.Context, attempts []stats.Attempt) (won []bool, err error) {
-	err = w.stored(ctx, "begin attempts", func(ctx context.Context) (err error) {
+	err = w.stored(ctx, "begin", func(ctx context.Context) (err error) {
 		won, err = w.deps.Stats.Begin(ctx, attempts)
 		return err
 	})
@@ -75,7 +77,7 @@ func (w *Worker) writeAttempts(ctx context.Context, attempts []stats.Attempt) (w
 }
 
 func (w *Worker) writeSettlements(ctx context.Context, settlements []stats.Settlement) ([]struct{}, error) {
-	err := w.stored(ctx, "settle attempts", func(ctx context.Context) error {
+	err := w.stored(ctx, "settle", func(ctx context.Context) error {
 		return w.deps.Stats.Settle(ctx, settlements)
 	})
 	return make([]struct{}, len(settlements)), err
@@ -88,14 +90,13 @@ func (w *Worker) complain(ctx context.Context, err error, what string) {
 	}
 }
 
-// logOf is the logger of one mail's lines. The recipient is for debugging only.
-func (w *Worker) logOf(m *mail) *zerolog.Logger {
-	c := w.log.With().Str("job_id", string(m.id())).Str("queue", m.Queue)
+// about has a line of the log say which mail it is about. The recipient is for debugging only.
+func (w *Worker) about(m *mail, line *zerolog.Event) *zerolog.Event {
+	line.Str("job_id", string(m.id())).Str("queue", m.Queue)
 	if m.email != nil && w.log.GetLevel() <= zerolog.DebugLevel {
-		c = c.Str("recipient", m.email.To)
+		line.Str("recipient", m.email.To)
 	}
-	log := c.Logger()
-	return &log
+	return line
 }
 
 // tokens are names of attempts that no other process gives.

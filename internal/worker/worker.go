@@ -33,8 +33,8 @@ type Deps struct {
 }
 
 const (
-	batchSize    = 64 // mails of one pop
-	groupSize    = 256
+	batchSize    = 256 // mails that are looked up and permitted together
+	groupSize    = 512
 	groupFlights = 2 // one group is written while the answer of the other is on its way
 )
 
@@ -47,10 +47,8 @@ type Worker struct {
 	gate *gate
 	rate *rate.Limiter
 
-	// A mail holds a start from before its attempt is in the ledger, and a post while it is at SendGrid's. There are
-	// some more of the first, so that posts never wait for the ledger, but not many: a mail between the two would be
-	// of unknown outcome if the process died.
-	starts, posts chan struct{}
+	starts *starts
+	posts  chan struct{} // holds one for each mail at SendGrid's
 
 	begins   *group[stats.Attempt, bool]
 	settles  *group[stats.Settlement, struct{}]
@@ -66,7 +64,7 @@ func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (
 	w := &Worker{
 		cfg: cfg, deps: deps, log: log, m: newMetrics(reg),
 		rate:     rate.NewLimiter(rate.Inf, 1),
-		starts:   make(chan struct{}, cfg.Concurrency+(cfg.Concurrency+1)/2),
+		starts:   newStarts(cfg.Concurrency),
 		posts:    make(chan struct{}, cfg.Concurrency),
 		suspects: make(chan struct{}, 1),
 		tokens:   newTokens(),
@@ -106,7 +104,7 @@ func (w *Worker) Run(ctx context.Context) error {
 // killed and started again while the store is away would even wear out their deliveries.
 func (w *Worker) awaitStore(ctx context.Context) error {
 	nobody := job.ID("000000000000000000000000")
-	return w.stored(ctx, "reach the store", func(ctx context.Context) error {
+	return w.stored(ctx, "lookup", func(ctx context.Context) error {
 		if _, err := w.deps.Stats.Lookup(ctx, []job.ID{nobody}); err != nil {
 			return err
 		}

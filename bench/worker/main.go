@@ -1,0 +1,55 @@
+// Command worker measures pm-worker against real processes: okqd on disk, MongoDB, and a SendGrid that answers after a
+// fixed time. Run it with `make bench-worker`; PM_TEST_MONGO names the database server.
+//
+//	drain 50 ms   mails per second with 256 in flight
+//	drain 0 ms    CPU per mail, and the rate as a share of a loop that only posts the same mails
+//	fold          webhook events per second
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+)
+
+func main() {
+	mails := flag.Int("mails", 20_000, "mails of each drain")
+	events := flag.Int("events", 200_000, "events of the fold")
+	inFlight := flag.Int("concurrency", 256, "pm-worker's --concurrency")
+	store := flag.String("store", "mongo", "mongo, sqlite or none")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *store, *mails, *events, *inFlight); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, store string, mails, events, inFlight int) error {
+	dir, err := os.MkdirTemp("", "pm-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b, err := setUp(ctx, dir, store, inFlight)
+	if err != nil {
+		return err
+	}
+	defer b.tearDown()
+	for _, latency := range []time.Duration{50 * time.Millisecond, 0} {
+		if err := b.drain(ctx, mails, latency); err != nil {
+			return fmt.Errorf("drain at %v: %w", latency, err)
+		}
+	}
+	if store == "none" {
+		return nil
+	}
+	if err := b.fold(ctx, events); err != nil {
+		return fmt.Errorf("fold: %w", err)
+	}
+	return nil
+}
