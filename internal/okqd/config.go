@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/levenlabs/postmaster/internal/okqd/local"
+	"github.com/levenlabs/postmaster/internal/okqd/redis"
 	"github.com/levenlabs/postmaster/internal/okqd/resp"
 )
 
@@ -28,6 +29,7 @@ type Config struct {
 	WriteTimeout time.Duration
 
 	Local local.Config
+	Redis redis.Config // enabled: in the place of Local
 }
 
 // AddFlags defines the flags.
@@ -43,6 +45,7 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.ReadTimeout, "read-timeout", time.Minute, "time a command may take to arrive once it has begun")
 	fs.DurationVar(&c.WriteTimeout, "write-timeout", 30*time.Second, "time a client may take to accept a reply")
 	c.Local.AddFlags(fs)
+	c.Redis.AddFlags(fs)
 }
 
 // smallest are the least limits that leave the protocol usable.
@@ -78,7 +81,7 @@ func (c *Config) Validate() error {
 	if c.WriteTimeout <= 0 {
 		errs = append(errs, errors.New("--write-timeout must be positive"))
 	}
-	return errors.Join(append(errs, c.Local.Validate())...)
+	return errors.Join(append(errs, c.Local.Validate(), c.Redis.Validate())...)
 }
 
 func (c *Config) limits() resp.Limits {

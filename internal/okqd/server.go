@@ -16,6 +16,7 @@ import (
 
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
 	"github.com/levenlabs/postmaster/internal/okqd/local"
+	"github.com/levenlabs/postmaster/internal/okqd/redis"
 )
 
 // Server serves the okq protocol.
@@ -65,7 +66,7 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return fmt.Errorf("--listen-addr: %w", err)
 	}
-	eng, err := local.Open(s.cfg.Local, s.log, s.reg)
+	eng, err := s.openEngine()
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
@@ -78,6 +79,13 @@ func (s *Server) Listen() error {
 	s.serving.Store(true)
 	s.log.Info().Stringer("addr", ln.Addr()).Msg("listening")
 	return nil
+}
+
+func (s *Server) openEngine() (engine.Engine, error) {
+	if s.cfg.Redis.Enabled() {
+		return redis.Open(s.cfg.Redis, s.log)
+	}
+	return local.Open(s.cfg.Local, s.log, s.reg)
 }
 
 // Addr is where the server listens, once it does.

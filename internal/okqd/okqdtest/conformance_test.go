@@ -5,6 +5,7 @@ import (
 
 	"github.com/levenlabs/postmaster/internal/okqd/conformance"
 	"github.com/levenlabs/postmaster/internal/okqd/okqdtest"
+	"github.com/levenlabs/postmaster/internal/testenv"
 )
 
 // localTarget is okqd with the local engine.
@@ -26,5 +27,27 @@ func TestLocalEngineConforms(t *testing.T) {
 	conformance.Run(t, func(tb testing.TB) conformance.Target {
 		dir := tb.TempDir()
 		return &localTarget{tb, dir, okqdtest.RunT(tb, okqdtest.WithDir(dir))}
+	})
+}
+
+// redisTarget is okqd with the redis engine, on a Redis of its own.
+type redisTarget struct {
+	tb    testing.TB
+	redis string
+	srv   *okqdtest.Server
+}
+
+func (r *redisTarget) Addr() string { return r.srv.Addr }
+
+func (r *redisTarget) Restart() {
+	r.srv.Stop()
+	r.srv = okqdtest.RunT(r.tb, okqdtest.WithRedis(r.redis))
+}
+
+func TestRedisEngineConforms(t *testing.T) {
+	t.Parallel()
+	conformance.Run(t, func(tb testing.TB) conformance.Target {
+		redis := testenv.StartRedis(tb).Addr
+		return &redisTarget{tb, redis, okqdtest.RunT(tb, okqdtest.WithRedis(redis))}
 	})
 }

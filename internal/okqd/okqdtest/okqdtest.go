@@ -21,6 +21,9 @@ func WithDir(dir string) Option { return func(c *okqd.Config) { c.Local.Dir = di
 // WithPassword makes clients give a password.
 func WithPassword(password string) Option { return func(c *okqd.Config) { c.Password = password } }
 
+// WithRedis keeps the queues in the Redis at addr.
+func WithRedis(addr string) Option { return func(c *okqd.Config) { c.Redis.Addr = addr } }
+
 // WithAddr listens there and not on a port of the system's choice.
 func WithAddr(addr string) Option { return func(c *okqd.Config) { c.ListenAddr = addr } }
 
