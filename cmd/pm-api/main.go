@@ -35,6 +35,11 @@ func newCommand() *cobra.Command {
 			}
 			defer client.Close()
 			env.Ready.Add("okq", client.Ping)
+			large, err := okqCfg.Client(env.Log)
+			if err != nil {
+				return err
+			}
+			defer large.Close()
 			stores, err := store.Open(ctx, storeCfg, env.Log)
 			if err != nil {
 				return err
@@ -43,7 +48,7 @@ func newCommand() *cobra.Command {
 			if !stores.None() {
 				env.Ready.Add("store", stores.Ping)
 			}
-			deps := api.Deps{Queue: client, Prefs: stores.Prefs, Records: stores.Stats, Keys: stores.Keys}
+			deps := api.Deps{Queue: client, Large: large, Prefs: stores.Prefs, Records: stores.Stats, Keys: stores.Keys}
 			srv, err := api.New(cfg, deps, env.Log, env.Metrics)
 			if err != nil {
 				return err

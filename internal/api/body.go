@@ -16,6 +16,7 @@ const (
 	smallBody = 64 << 10 // up to here a body is read into a buffer that is used again, and needs no room in the budget
 	roomWait  = 20 * time.Second
 	readGrace = 5 * time.Second
+	drainTime = 10 * time.Second
 	slowest   = 512 << 10 // bytes per second that a large body has to arrive with
 )
 
@@ -86,6 +87,16 @@ func (b *bodies) readLarge(w http.ResponseWriter, r *http.Request) (_ body, rele
 		return body{}, release, fmt.Errorf("clear read deadline: %w", err)
 	}
 	return body{bytes: all, owned: true}, release, nil
+}
+
+// drain reads what a refused client still sends, and forgets it. One that is cut off while it sends may never see its
+// answer; one that waits to be told to go on does.
+func (b *bodies) drain(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Expect") != "" {
+		return
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTime))
+	_, _ = io.CopyN(io.Discard, r.Body, b.max)
 }
 
 // readAll reads a body of a known size into one buffer, in which withID finds room.

@@ -2,23 +2,13 @@ package api
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
-	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/levenlabs/postmaster/pkg/job"
-	"github.com/levenlabs/postmaster/pkg/okq"
 )
 
-const (
-	pushTimeout = 3 * time.Second        // for all tries of a push
-	pushPause   = 100 * time.Millisecond // before the second; twice as long before each one after it
-	pushTries   = 4
-
-	idRoom = len(`,"id":"000000000000000000000000"`) // what withID adds
-)
+const idRoom = len(`,"id":"000000000000000000000000"`) // what withID adds
 
 type enqueueResult struct {
 	Success bool   `json:"success"`
@@ -70,40 +60,6 @@ func readTicket(raw []byte) (ticket, error) {
 	var err error
 	t.print, err = newFingerprint(&e)
 	return t, err
-}
-
-// push pushes the mail as the bytes it came in. It tries again for a while, with the same ID: that the event is there
-// already means that an earlier try had arrived.
-func (s *Server) push(ctx context.Context, t ticket, id job.ID, raw []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, pushTimeout)
-	defer cancel()
-	event := okq.Event{Queue: t.queue, ID: string(id), Contents: withID(raw, id)}
-	pause := pushPause
-	for try := 1; ; try++ {
-		err := s.pushAt(ctx, event, t.sendAt)
-		if err == nil || errors.Is(err, okq.ErrDuplicate) {
-			return nil
-		}
-		if try == pushTries || !errors.Is(err, okq.ErrUnavailable) && !errors.Is(err, okq.ErrBusy) {
-			return err
-		}
-		select {
-		case <-time.After(pause + rand.N(pause)):
-		case <-ctx.Done():
-			return err
-		}
-		pause *= 2
-	}
-}
-
-// pushAt pushes an event that appears at sendAt. An okq without delays gets it at once: pm-worker looks at sendAt too.
-func (s *Server) pushAt(ctx context.Context, event okq.Event, sendAt int64) error {
-	if delay := time.Until(time.Unix(sendAt, 0)); delay > 0 {
-		if err := s.deps.Queue.Push(ctx, event, okq.Delay(delay)); !errors.Is(err, okq.ErrNoDelay) {
-			return err
-		}
-	}
-	return s.deps.Queue.Push(ctx, event)
 }
 
 // withID puts the id into the object, last, where it stands against an "id" that the caller gave. It writes over what

@@ -38,7 +38,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, log *zerolog.Logg
 	body, release, err := s.bodies.read(w, r)
 	defer release()
 	if err != nil {
-		return s.unread(w, err, log), 0
+		return s.unread(w, r, err, log), 0
 	}
 	s.metrics.bodyBytes.Observe(float64(len(body.bytes)))
 	answer := s.answer(r.Context(), body, log)
@@ -76,7 +76,7 @@ func isJSON(contentType string) bool {
 }
 
 // unread answers a request whose body could not be had.
-func (s *Server) unread(w http.ResponseWriter, err error, log *zerolog.Logger) int {
+func (s *Server) unread(w http.ResponseWriter, r *http.Request, err error, log *zerolog.Logger) int {
 	status := http.StatusBadRequest
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -90,7 +90,10 @@ func (s *Server) unread(w http.ResponseWriter, err error, log *zerolog.Logger) i
 	}
 	s.metrics.refused(status)
 	log.Warn().Err(err).Int("status", status).Msg("request not read")
-	w.Header().Set("Connection", "close") // the rest of the body is not waited for
+	w.Header().Set("Connection", "close")
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		s.bodies.drain(w, r)
+	}
 	if status == http.StatusServiceUnavailable {
 		writeJSON(w, status, appendError(nil, null, errBusy))
 		return status

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/levenlabs/postmaster/internal/connlimit"
 	"github.com/levenlabs/postmaster/pkg/idempotency"
@@ -52,6 +53,7 @@ type Records interface {
 // Deps is what the server works with. Without a store the last three are nil, and their methods answer so.
 type Deps struct {
 	Queue   Queue
+	Large   Queue // Queue too, on connections of its own, so that no small mail waits behind a large one; nil: Queue
 	Prefs   Prefs
 	Records Records
 	Keys    idempotency.Store
@@ -59,25 +61,29 @@ type Deps struct {
 
 // Server is the JSON-RPC server.
 type Server struct {
-	cfg     Config
-	deps    Deps
-	log     zerolog.Logger
-	methods map[string]method
-	tokens  tokens
-	bodies  *bodies
-	metrics *metrics
-	ln      net.Listener
+	cfg         Config
+	deps        Deps
+	log         zerolog.Logger
+	methods     map[string]method
+	tokens      tokens
+	bodies      *bodies
+	largePushes *semaphore.Weighted
+	metrics     *metrics
+	ln          net.Listener
 }
 
 // New returns a server that is not reachable yet.
 func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (*Server, error) {
+	if deps.Large == nil {
+		deps.Large = deps.Queue
+	}
 	m, err := newMetrics(reg)
 	if err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	s := &Server{
 		cfg: cfg, deps: deps, log: log.With().Str("component", "api").Logger(), tokens: newTokens(cfg.Tokens),
-		bodies: newBodies(int64(cfg.MaxBody), int64(cfg.MaxHeld)), metrics: m,
+		bodies: newBodies(int64(cfg.MaxBody), int64(cfg.MaxHeld)), largePushes: semaphore.NewWeighted(largeAtOnce), metrics: m,
 	}
 	s.methods = s.table()
 	return s, nil
