@@ -1,7 +1,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help build test test-fast test-race test-heavy fault-worker bench-worker lint fmt fuzz bench services services-down
+.PHONY: help build test test-fast test-race test-heavy fault-worker bench-worker bench-hooks lint fmt fuzz bench services services-down
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench: ## The benchmarks
 
 bench-worker: ## pm-worker: drain and fold, against MongoDB (PM_TEST_MONGO)
 	cd bench && go run ./worker
+
+bench-hooks: ## pm-hooks: signed POSTs of 1,000 events onto okqd's disk, against a handler that only verifies
+	cd bench && go run ./hooks
 
 services: ## Start Redis and a MongoDB server for tests, and leave them running
 	@scripts/services up

@@ -1,0 +1,95 @@
+// Command hooks measures pm-hooks: signed POSTs of 1,000 events, verified and on okqd's disk before the answer. Run it
+// with `make bench-hooks`. The yardstick is a handler that only reads a POST and verifies it, under the same load from
+// the same generator; the two take turns, so that what else the machine does falls on both.
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"time"
+)
+
+func main() {
+	duration := flag.Duration("duration", 4*time.Second, "length of a turn")
+	turns := flag.Int("turns", 3, "turns of each")
+	connections := flag.Int("connections", 16, "POSTs in flight")
+	yardstick := flag.String("yardstick", "", "be the yardstick, for this public key") // used by the program itself
+	flag.Parse()
+	if *yardstick != "" {
+		fmt.Fprintln(os.Stderr, serveYardstick(*yardstick))
+		os.Exit(1)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *duration, *turns, *connections); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, duration time.Duration, turns, connections int) error {
+	gen, err := newGenerator("../internal/hooks/testdata/sendgrid-events.wire", connections)
+	if err != nil {
+		return err
+	}
+	s, err := setUp(ctx, gen.publicKey)
+	if err != nil {
+		return err
+	}
+	defer s.tearDown()
+	var hooks, bare []result
+	for range turns {
+		for _, t := range []struct {
+			url     string
+			results *[]result
+		}{{s.bare.url(), &bare}, {s.hooks.url(), &hooks}} {
+			r, err := gen.load(ctx, t.url, duration)
+			if err != nil {
+				return err
+			}
+			*t.results = append(*t.results, r)
+		}
+	}
+	best := func(rs []result) result {
+		return slices.MaxFunc(rs, func(a, b result) int { return cmp.Compare(a.rate(), b.rate()) })
+	}
+	h, y := best(hooks), best(bare)
+	fmt.Printf("POSTs of %d events, %d bytes, %d in flight; best of %d turns of %v\n", eventsPerPost, gen.size(), connections, turns, duration)
+	fmt.Println("pm-hooks:            ", h)
+	fmt.Println("read and verify only:", y)
+	fmt.Printf("ratio %.2f; CPU a POST: pm-hooks %.2f ms, okqd %.2f ms, yardstick %.2f ms; pm-hooks' peak %d MiB\n",
+		h.rate()/y.rate(), s.hooks.cpuPerPost(hooks), s.okqd.cpuPerPost(hooks), s.bare.cpuPerPost(bare), s.hooks.peakMiB())
+	return nil
+}
+
+// A result is what one turn did.
+type result struct {
+	took      time.Duration
+	latencies []time.Duration // of the POSTs answered 200
+	other     map[int]int     // other answers by status
+}
+
+func (r result) rate() float64 {
+	return float64(len(r.latencies)*eventsPerPost) / r.took.Seconds()
+}
+
+func (r result) String() string {
+	if len(r.latencies) == 0 {
+		return fmt.Sprint("no POST was taken: ", r.other)
+	}
+	slices.Sort(r.latencies)
+	at := func(q float64) time.Duration {
+		return r.latencies[int(q*float64(len(r.latencies)-1))].Round(100 * time.Microsecond)
+	}
+	s := fmt.Sprintf("%7.0f events/s, p50 %v, p99 %v, longest %v", r.rate(), at(0.5), at(0.99), at(1))
+	for status, n := range r.other {
+		s += fmt.Sprintf(", %d times %d %s", n, status, http.StatusText(status))
+	}
+	return s
+}
