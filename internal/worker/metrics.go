@@ -15,6 +15,8 @@ type metrics struct {
 	attempts     prometheus.Histogram
 	sendSeconds  prometheus.Histogram
 	storeSeconds *prometheus.HistogramVec // call: begin settle lookup flags fold record
+	backlog      *prometheus.GaugeVec     // queue
+	oldest       *prometheus.GaugeVec     // queue
 	inFlight     prometheus.Gauge
 	inHand       prometheus.Gauge
 	breaker      prometheus.Gauge
@@ -31,6 +33,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	gauge := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "pm_worker_" + name, Help: help})
 	}
+	perQueue := func(name, help string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "pm_worker_" + name, Help: help}, []string{"queue"})
+	}
 	m := &metrics{
 		jobs:     counter("jobs_total", "Email jobs by what became of them.", "result"),
 		outcomes: counter("posts_total", "Posts to SendGrid by their outcome.", "outcome"),
@@ -42,6 +47,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		sendSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "pm_worker_send_duration_seconds", Help: "Time of a post to SendGrid.", Buckets: prometheus.ExponentialBuckets(.005, 2, 13),
 		}),
+		backlog: perQueue("queue_jobs", "Jobs in a queue: waiting, delayed and leased."),
+		oldest:  perQueue("oldest_job_seconds", "How long the oldest of a queue's waiting jobs has waited."),
 		storeSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "pm_worker_store_duration_seconds", Help: "Time of a call to a store.", Buckets: prometheus.ExponentialBuckets(.001, 2, 14),
 		}, []string{"call"}),
@@ -53,7 +60,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		events:    counter("events_total", "Webhook events by type and what became of them.", "type", "result"),
 		foldLag:   gauge("fold_lag_seconds", "Age of the latest event of the last fold."),
 	}
-	reg.MustRegister(m.jobs, m.outcomes, m.dead, m.unknown, m.attempts, m.sendSeconds, m.storeSeconds, m.inFlight, m.inHand,
+	reg.MustRegister(m.jobs, m.outcomes, m.dead, m.unknown, m.attempts, m.sendSeconds, m.storeSeconds, m.backlog, m.oldest, m.inFlight, m.inHand,
 		m.breaker, m.pauses, m.storeAway, m.events, m.foldLag)
 	for o := sendgrid.Accepted; o <= sendgrid.Unknown; o++ {
 		m.outcomes.WithLabelValues(o.String()) // a series that is 0 can be alerted on, one that is missing cannot

@@ -33,6 +33,7 @@ type rig struct {
 	store    *cut
 	sendgrid *sandbox.Sandbox
 	cfg      Config
+	mongo    string // the store's URI; empty: an SQLite file
 	db, addr string // of the SQLite file, and of okqd
 	wrap     func(Sender) Sender
 	worker   *Worker // the one started last
@@ -55,7 +56,11 @@ func newRig(t *testing.T, change ...func(*rig)) *rig {
 		f(r)
 	}
 	if r.store != nil {
-		stores, err := store.Open(t.Context(), store.Config{SQLite: cmp.Or(r.db, filepath.Join(t.TempDir(), "pm.db"))}, zerolog.Nop())
+		cfg := store.Config{MongoAddr: r.mongo}
+		if r.mongo == "" {
+			cfg.SQLite = cmp.Or(r.db, filepath.Join(t.TempDir(), "pm.db"))
+		}
+		stores, err := store.Open(t.Context(), cfg, zerolog.Nop())
 		if err != nil {
 			t.Fatal(err)
 		}

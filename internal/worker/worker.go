@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -94,7 +95,12 @@ func (w *Worker) Run(ctx context.Context) error {
 	for _, c := range consumers {
 		running.Go(func() error { return c.Run(ctx) })
 	}
+	watching, stopWatching := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { w.watchBacklog(watching) })
 	err = running.Wait()
+	stopWatching()
+	watch.Wait()
 	w.begins.wait()
 	w.settles.wait()
 	return err
