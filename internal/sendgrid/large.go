@@ -84,8 +84,9 @@ func appendString(dst []byte, s string) []byte {
 			i++
 			continue
 		}
-		r, size := rune(c), 1
+		size := 1
 		if c >= utf8.RuneSelf {
+			var r rune
 			if r, size = utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || size > 1 {
 				i += size
 				continue

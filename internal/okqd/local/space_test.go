@@ -63,7 +63,7 @@ func TestBallastIsThrownOffWhenNothingIsFree(t *testing.T) {
 		fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: avail, TotalBytes: 1 << 40})
 		return int64(avail)
 	}
-	avail := set(1 << 30)
+	set(1 << 30)
 	held := func() bool {
 		_, err := fs.Stat("/" + ballastName)
 		return err == nil
@@ -74,8 +74,7 @@ func TestBallastIsThrownOffWhenNothingIsFree(t *testing.T) {
 		avail uint64
 		want  bool
 	}{{1 << 30, true}, {reserve, true}, {ballastSize/2 - 1, false}, {reserve, false}, {1 << 30, true}} {
-		avail = set(step.avail)
-		if err := b.trim(avail, reserve); err != nil {
+		if err := b.trim(set(step.avail), reserve); err != nil {
 			t.Fatal(err)
 		}
 		if held() != step.want {

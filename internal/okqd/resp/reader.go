@@ -18,7 +18,9 @@ type Limits struct {
 
 // ErrProtocol is what the peer sent instead of a command. The connection cannot go on: where the next command
 // would begin is unknown.
-var ErrProtocol = errors.New("Protocol error") //nolint:staticcheck // the wire's spelling
+//
+//lint:ignore ST1005 the wire's spelling
+var ErrProtocol = errors.New("Protocol error") //nolint:staticcheck // the same for golangci-lint
 
 // ErrNotBulk is a command with an element that is not a bulk string. The connection can go on.
 var ErrNotBulk = errors.New("invalid command")

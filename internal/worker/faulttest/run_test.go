@@ -26,9 +26,9 @@ type run struct {
 	sendgrid *sandbox.Sandbox
 	worker   *process
 
-	ids                     []string
-	kills, restarts, outage int
-	took                    time.Duration
+	ids                      []string
+	kills, restarts, outages int
+	took                     time.Duration
 
 	mu     sync.Mutex     // protects resent
 	resent map[string]int // mails that the worker said it sends again without knowing, and how often
@@ -52,21 +52,21 @@ func (r *run) torment() {
 	r.Logf("seed %d", r.seed)
 	start := time.Now()
 	r.worker.start()
-	outages := []func(){r.server.restart, r.cutDB, r.server.restart, r.cutDB}
+	due := []func(){r.restartServer, r.cutDB, r.restartServer, r.cutDB}
 	for n := 0; ; n++ {
 		if time.Since(start) > limit {
 			r.Fatalf("%d jobs are left after %v", r.left(), limit)
 		}
 		for until := time.Now().Add(3*time.Second + time.Duration(r.rand.Int64N(int64(3*time.Second)))); time.Now().Before(until); {
-			if r.left() == 0 && len(outages) == 0 {
+			if r.left() == 0 && len(due) == 0 {
 				r.took = time.Since(start)
 				return
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
-		if n%2 == 1 && len(outages) > 0 {
-			outages[0]()
-			outages = outages[1:]
+		if n%2 == 1 && len(due) > 0 {
+			due[0]()
+			due = due[1:]
 		}
 		if r.left() > r.mails/100 { // the last few wait for their evidence
 			r.worker.kill()
@@ -76,11 +76,16 @@ func (r *run) torment() {
 	}
 }
 
+func (r *run) restartServer() {
+	r.server.restart()
+	r.restarts++
+}
+
 func (r *run) cutDB() {
 	r.db.cut()
 	time.Sleep(awayFor)
 	r.db.mend()
-	r.outage++
+	r.outages++
 }
 
 // left is how many mails' jobs there are; as many as there can be when okq does not say.
@@ -116,8 +121,8 @@ func (r *run) check() {
 		reasons[reason]++
 	}
 	c := r.sendgrid.Counters()
-	r.Logf("seed %d, --unknown %s: %d mails in %v; worker killed %d times, database cut off %d times", r.seed, r.unknown, r.mails,
-		r.took.Round(time.Second), r.kills, r.outage)
+	r.Logf("seed %d, --unknown %s: %d mails in %v; worker killed %d times, okq restarted %d times, database cut off %d times",
+		r.seed, r.unknown, r.mails, r.took.Round(time.Second), r.kills, r.restarts, r.outages)
 	r.Logf("posts %d, faults %v, webhook %+v", c.Requests, c.Faults, c.Webhook)
 	r.Logf("sent %d, twice %d, resent by policy %d, dead letters %v, lost %d", sent, twice, len(r.resent), reasons, lost)
 	if lost > 0 {
