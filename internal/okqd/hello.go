@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -148,17 +147,4 @@ func commandCommand(n int) func(*conn, context.Context, [][]byte) {
 			c.w.Array(0)
 		}
 	}
-}
-
-// info is INFO in the form that clients look for "loading:0" in, with a line per queue.
-func (c *conn) info(ctx context.Context, _ [][]byte) {
-	var b strings.Builder
-	b.WriteString("# Server\r\nredis_version:" + redisVersion + "\r\nredis_mode:standalone\r\nserver_name:okqd\r\n")
-	b.WriteString("\r\n# Clients\r\nconnected_clients:" + strconv.Itoa(c.srv.clients()) + "\r\n")
-	b.WriteString("\r\n# Persistence\r\nloading:0\r\n\r\n# Replication\r\nrole:master\r\n\r\n# Queues\r\n")
-	for _, row := range queueRows(ctx, c.srv.engine) {
-		fmt.Fprintf(&b, "%q:total=%d,ready=%d,leased=%d,delayed=%d,consumers=%d,oldest_ready_ms=%d\r\n", row.Queue,
-			row.Total(), row.Ready, row.Leased, row.Delayed, row.Consumers, row.OldestReady.Milliseconds())
-	}
-	c.w.BulkString(b.String())
 }

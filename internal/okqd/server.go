@@ -23,7 +23,7 @@ import (
 type Server struct {
 	cfg      Config
 	log      zerolog.Logger
-	reg      prometheus.Registerer
+	reg      *prometheus.Registry
 	metrics  *metrics
 	commands map[string]command
 	inflight *semaphore.Weighted // bytes of large commands being received
@@ -42,7 +42,7 @@ type Server struct {
 const drainTimeout = 5 * time.Second
 
 // New returns a Server that Listen and Run bring up. cfg is valid.
-func New(cfg Config, log zerolog.Logger, reg prometheus.Registerer) *Server {
+func New(cfg Config, log zerolog.Logger, reg *prometheus.Registry) *Server {
 	s := &Server{
 		cfg:      cfg,
 		log:      log,

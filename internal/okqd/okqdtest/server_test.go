@@ -323,6 +323,37 @@ okqd_redos_total{queue="q"} 1
 	}
 }
 
+// INFO has all that the metrics have: of the commits, and of each queue.
+func TestInfoTellsTheMetrics(t *testing.T) {
+	t.Parallel()
+	w := dial(t, okqdtest.RunT(t).Addr)
+	w.want("+OK", "QLPUSH", "q", "1", "x")
+	w.want("+OK", "QLPUSH", "q", "2", "x", "DELAY", "60000")
+	w.want("*1", "QRPOP", "q", "COUNT", "1")
+	w.nc.Close()
+	w = dial(t, w.nc.RemoteAddr().String())
+	w.send("INFO")
+	var info []string
+	for len(info) == 0 || !strings.HasPrefix(info[len(info)-1], `"q":`) {
+		line, err := w.r.ReadString('\n')
+		if err != nil {
+			t.Fatalf("%v after %q", err, info)
+		}
+		info = append(info, strings.TrimSpace(line))
+	}
+	all := strings.Join(info, "\n") + "\n"
+	for _, want := range []string{
+		"\nloading:0\n", "\nconnections:", "\ncommit_batch_records_count:", "\ncommit_batch_records_sum:3\n",
+		"\ncommit_seconds_count:", "\ncommit_seconds_sum:0.", "\n\"q\":acks=0,",
+		",pops=1,", ",pushes=2,", ",redos=0\n", ",depth=2,", ",ready=0", ",leased=1,", ",delayed=1,", ",oldest_ready_seconds=0,",
+		",consumers=0,",
+	} {
+		if !strings.Contains(all, want) {
+			t.Errorf("INFO lacks %q:\n%s", want, all)
+		}
+	}
+}
+
 func TestReadyUntilShutdown(t *testing.T) {
 	t.Parallel()
 	srv := okqd.New(okqdtest.Config(t), zerolog.Nop(), prometheus.NewRegistry())
