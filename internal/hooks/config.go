@@ -26,6 +26,7 @@ type Config struct {
 	TLSKey        string
 	Archive       string
 	ArchiveKeep   time.Duration
+	Environment   string
 	Unsubscribe   unsubscribe.Config
 }
 
@@ -41,8 +42,9 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.Int64Var(&c.MaxHeld, "max-held-bytes", 32<<20, "bytes of POST bodies held at once; more are answered 503")
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "certificate file (PEM) to serve https with")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "key file (PEM) of --tls-cert")
-	fs.StringVar(&c.Archive, "archive", "", "folder to keep accepted POSTs in, for `postmaster hooks replay`; empty for none")
+	fs.StringVar(&c.Archive, "archive", "", "folder to keep accepted POSTs in, for 'postmaster hooks replay'; empty for none")
 	fs.DurationVar(&c.ArchiveKeep, "archive-keep", 7*24*time.Hour, "remove files of --archive after this; 0 keeps all")
+	fs.StringVar(&c.Environment, "environment", "dev", "name of this process's environment, for the log: whose events are taken says --accept-env")
 	c.Unsubscribe.AddFlags(fs)
 }
 

@@ -92,7 +92,7 @@ func (s *Server) Listen() error {
 		return fmt.Errorf("--webhook-addr: %w", err)
 	}
 	s.ln = connlimit.New(ln, s.cfg.MaxConns, s.handler.metrics.connections)
-	s.log.Info().Stringer("addr", ln.Addr()).Msg("listening")
+	s.log.Info().Stringer("addr", ln.Addr()).Str("environment", s.cfg.Environment).Strs("accept_env", s.cfg.AcceptEnv).Msg("listening")
 	if s.cfg.open() {
 		s.log.Warn().Msg("anyone may post events: neither --webhook-pass nor a public key is set")
 	}

@@ -18,13 +18,17 @@ type Config struct {
 	Addrs    string // comma-separated
 	PoolSize int
 	Password string
+	TLS      bool
+	TLSCA    string // file; implies TLS
 }
 
-// AddFlags defines --okq-addr, --okq-pool-size and --okq-password.
+// AddFlags defines the --okq-… flags.
 func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Addrs, "okq-addr", "127.0.0.1:4777", "okq servers, host:port[,host:port…]; the next is tried when one is away")
 	fs.IntVar(&c.PoolSize, "okq-pool-size", 8, "connections to okq, at most")
 	fs.StringVar(&c.Password, "okq-password", "", "okq's password; better in the environment")
+	fs.BoolVar(&c.TLS, "okq-tls", false, "speak TLS to okq, and trust the certificate authorities that this machine trusts")
+	fs.StringVar(&c.TLSCA, "okq-tls-ca", "", "certificates (PEM) to trust in their place; implies --okq-tls")
 }
 
 // Validate names the flags that are wrong.
@@ -37,6 +41,9 @@ func (c *Config) Validate() error {
 	}
 	if c.PoolSize < 1 {
 		errs = append(errs, errors.New("--okq-pool-size must be at least 1"))
+	}
+	if _, err := c.tlsConfig(); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
@@ -52,8 +59,13 @@ func (c *Config) List() []string {
 
 // Client makes the client that the flags ask for. It dials on first use: an okq that is away now may come.
 func (c *Config) Client(log zerolog.Logger) (*okq.Client, error) {
+	tlsConfig, err := c.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
 	client, err := okq.New(okq.Options{
-		Addrs: c.List(), Password: c.Password, PoolSize: c.PoolSize, Log: log.With().Str("component", "okq").Logger(),
+		Addrs: c.List(), Password: c.Password, TLS: tlsConfig, PoolSize: c.PoolSize,
+		Log: log.With().Str("component", "okq").Logger(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--okq-addr: %w", err)

@@ -34,7 +34,7 @@ type Config struct {
 }
 
 func (c *Config) parts() cmdutil.Union {
-	return cmdutil.Union{&c.API, &c.Worker, &c.SendGrid, &c.Hooks, &c.Store}
+	return cmdutil.Union{&c.Worker, &c.SendGrid, &c.API, &c.Hooks, &c.Store}
 }
 
 // AddFlags defines the flags of all parts.

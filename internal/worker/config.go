@@ -35,7 +35,7 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.MaxAttempts, "max-attempts", 12, "failed attempts after which a mail becomes a dead letter")
 	fs.StringVar(&c.Unknown, "unknown", job.OnUnknownResend, "what to do with a mail that SendGrid may have and sent no event for: resend, or hold it as a dead letter")
 	fs.DurationVar(&c.EvidenceWait, "evidence-wait", 2*time.Minute, "how long to wait for an event of such a mail")
-	fs.StringVar(&c.Environment, "environment", "dev", "marks the mails, and so their events")
+	fs.StringVar(&c.Environment, "environment", "dev", "name of this environment, such as production: it marks the mails, and so their events")
 }
 
 // Validate names every flag that is wrong.

@@ -24,6 +24,11 @@ func WithPassword(password string) Option { return func(c *okqd.Config) { c.Pass
 // WithRedis keeps the queues in the Redis at addr.
 func WithRedis(addr string) Option { return func(c *okqd.Config) { c.Redis.Addr = addr } }
 
+// WithTLS serves TLS with the certificate and key in these files.
+func WithTLS(cert, key string) Option {
+	return func(c *okqd.Config) { c.TLSCert, c.TLSKey = cert, key }
+}
+
 // WithAddr listens there and not on a port of the system's choice.
 func WithAddr(addr string) Option { return func(c *okqd.Config) { c.ListenAddr = addr } }
 
