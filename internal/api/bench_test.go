@@ -15,7 +15,7 @@ import (
 )
 
 // discard is a queue that takes everything at once.
-type discard struct{}
+type discard struct{ empty }
 
 func (discard) Push(context.Context, okq.Event, ...okq.PushOption) error { return nil }
 

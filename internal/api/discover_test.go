@@ -162,7 +162,7 @@ func TestDiscoveryStatesTheLimitsOfTheCode(t *testing.T) {
 		}
 	}
 	states := []stats.State{
-		stats.Attempting, stats.Accepted, stats.Retrying, stats.Unknown, stats.Rejected, stats.OptedOut, stats.Expired, stats.Dead,
+		stateQueued, stateScheduled, stats.Attempting, stats.Accepted, stats.Retrying, stats.Unknown, stats.Rejected, stats.OptedOut, stats.Expired, stats.Dead,
 	}
 	var names []string
 	for _, s := range states {

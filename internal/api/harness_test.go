@@ -85,6 +85,17 @@ func (m *memory) Push(_ context.Context, e okq.Event, _ ...okq.PushOption) error
 	return nil
 }
 
+func (m *memory) Find(_ context.Context, queue, id string) (okq.Found, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.events {
+		if e.Queue == queue && e.ID == id {
+			return okq.Found{Event: e, State: okq.StateReady}, true, nil
+		}
+	}
+	return okq.Found{}, false, nil
+}
+
 func (m *memory) len() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -179,7 +190,10 @@ func waitFor(t testing.TB, ok func() bool) {
 }
 
 // blocking is a queue whose pushes do not return before they are let go.
-type blocking struct{ entered, leave chan struct{} }
+type blocking struct {
+	empty
+	entered, leave chan struct{}
+}
 
 func (b *blocking) Push(ctx context.Context, _ okq.Event, _ ...okq.PushOption) error {
 	close(b.entered)
@@ -189,6 +203,13 @@ func (b *blocking) Push(ctx context.Context, _ okq.Event, _ ...okq.PushOption) e
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// empty is the reading side of a queue that nothing is ever found in.
+type empty struct{}
+
+func (empty) Find(context.Context, string, string) (okq.Found, bool, error) {
+	return okq.Found{}, false, nil
 }
 
 func newRegistry() *prometheus.Registry { return prometheus.NewRegistry() }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/levenlabs/postmaster/pkg/job"
@@ -60,42 +59,4 @@ func (s *Server) getLastEmail(ctx context.Context, p getLastEmailParams) (getLas
 		return none, err
 	}
 	return getLastEmailResult{newStat(r)}, nil
-}
-
-type getEmailParams struct {
-	ID string `json:"id"`
-}
-
-type getEmailResult struct {
-	Email email `json:"email"`
-}
-
-// email is where one mail stands.
-type email struct {
-	ID       job.ID      `json:"id"`
-	State    stats.State `json:"state"`
-	Attempts int         `json:"attempts"`
-	Reason   string      `json:"reason"`
-	Stat     *stat       `json:"stat"`
-}
-
-// getEmail knows a mail from the first attempt to send it on, and says null before. Null is no promise that there is
-// no such mail: okq does not tell what waits in it.
-func (s *Server) getEmail(ctx context.Context, p getEmailParams) (*getEmailResult, error) {
-	id := job.ID(strings.ToLower(p.ID))
-	if !id.Valid() {
-		return nil, &job.FieldError{Field: "id", Reason: "must be the 24 hex digits that Enqueue returned"}
-	}
-	if s.deps.Records == nil {
-		return nil, errNoStore
-	}
-	records, err := s.deps.Records.Lookup(ctx, []job.ID{id})
-	if err != nil {
-		return nil, err
-	}
-	r := records[id]
-	if r == nil {
-		return nil, nil
-	}
-	return &getEmailResult{email{ID: id, State: r.Outcome(), Attempts: r.Attempts, Reason: r.Error, Stat: newStat(r)}}, nil
 }

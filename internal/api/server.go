@@ -32,9 +32,10 @@ const (
 	maxHeader     = 16 << 10
 )
 
-// A Queue takes mails. *okq.Client is one.
+// A Queue takes mails, and finds those that wait in it. *okq.Client is one.
 type Queue interface {
 	Push(ctx context.Context, e okq.Event, opts ...okq.PushOption) error
+	Find(ctx context.Context, queue, id string) (okq.Found, bool, error)
 }
 
 // Prefs is what the server needs of prefs.Store.

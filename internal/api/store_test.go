@@ -126,7 +126,7 @@ func TestLookups(t *testing.T) {
 		var none *getEmailResult
 		id := job.NewID()
 		if err := s.do(t, "Postmaster.GetEmail", obj{"id": id}, &none); err != nil || none != nil {
-			t.Errorf("GetEmail of a mail that no worker has seen = %+v, %v; want null", none, err)
+			t.Errorf("GetEmail of a mail that there is not = %+v, %v; want null", none, err)
 		}
 		last := func() *stat {
 			var got getLastEmailResult
@@ -165,6 +165,29 @@ func TestLookups(t *testing.T) {
 		}
 		if e.Email.ID != id || e.Email.State != "accepted" || e.Email.Attempts != 1 || e.Email.Reason != "500 no" || !reflect.DeepEqual(e.Email.Stat, want) {
 			t.Errorf("GetEmail = %+v, want it accepted with %+v", e.Email, want)
+		}
+	})
+}
+
+func TestMailThatWaitsIsFoundInItsQueue(t *testing.T) {
+	t.Parallel()
+	withStores(t, func(t *testing.T, s *running, _ *okq.Client, _ *store.Stores) {
+		later := time.Now().Add(time.Hour).Unix()
+		for state, params := range map[stats.State]obj{
+			stateQueued: {"priority": "high", "flags": 4, "uniqueID": "u"}, stateScheduled: {"sendAt": later, "flags": 4, "uniqueID": "u"},
+		} {
+			params := mail(params)
+			id := s.enqueueMail(t, params)
+			var got getEmailResult
+			if err := s.do(t, "Postmaster.GetEmail", obj{"id": id}, &got); err != nil {
+				t.Fatal(err)
+			}
+			want := &stat{
+				Recipient: params["to"].(string), EmailFlags: 4, UniqueID: "u", TSCreated: unix(id.Time()), TSUpdated: unix(id.Time()),
+			}
+			if got.Email.ID != id || got.Email.State != state || got.Email.Attempts != 0 || !reflect.DeepEqual(got.Email.Stat, want) {
+				t.Errorf("GetEmail = %+v, want it %s with %+v", got.Email, state, want)
+			}
 		}
 	})
 }

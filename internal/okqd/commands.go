@@ -28,6 +28,7 @@ func commands() map[string]command {
 		"QRPUSH": {min: 3, parse: parseFrontPush, reply: replyOK},
 		"QLPEEK": {min: 1, parse: parseBackPeek, reply: replyEvent},
 		"QRPEEK": {min: 1, parse: parseFrontPeek, reply: replyEvent},
+		"QPEEK":  {min: 2, parse: parseFind, reply: replyFound},
 		"QRPOP":  {min: 1, parse: parsePop, reply: replyPop},
 		"QACK":   {min: 2, parse: parseAck, reply: replyBool},
 		"QTOUCH": {min: 2, parse: parseTouch, reply: replyBool},
@@ -106,7 +107,7 @@ func replyBool(w *resp.Writer, op *engine.Op) {
 }
 
 // caps are the words of QCAPS, for what the original okq does not have.
-var caps = [...]string{"DELAY", "COUNT", "DELIVERIES", "QTOUCH", "QSTATUS"}
+var caps = [...]string{"DELAY", "COUNT", "DELIVERIES", "QTOUCH", "QPEEK", "QSTATUS"}
 
 func replyCaps(w *resp.Writer, _ *engine.Op) {
 	w.Array(len(caps))

@@ -21,13 +21,13 @@ type Stat struct {
 // An Email is where one mail stands.
 type Email struct {
 	ID       job.ID `json:"id"`
-	State    string `json:"state"` // as pkg/stats names them
+	State    string `json:"state"` // as docs/api.md lists them
 	Attempts int    `json:"attempts"`
 	Reason   string `json:"reason"`
 	Stat     *Stat  `json:"stat"`
 }
 
-// GetEmail tells where the mail stands: nil if no worker has taken it yet, or there never was one.
+// GetEmail tells where the mail stands: nil if there is no such mail.
 func (c *Client) GetEmail(ctx context.Context, id job.ID) (*Email, error) {
 	var result struct {
 		Email *Email `json:"email"`

@@ -14,6 +14,7 @@ type Caps struct {
 	Delay bool // DELAY on pushes and on QACK REDO
 	Count bool // COUNT on QRPOP, and deliveries in its answer
 	Touch bool // QTOUCH
+	Find  bool // QPEEK
 }
 
 // knownCaps were learnt when the client had made connects connections. A later connection may lead to another server.
@@ -56,6 +57,8 @@ func parseCaps(msg rueidis.RedisMessage) Caps {
 			caps.Count = true
 		case "QTOUCH":
 			caps.Touch = true
+		case "QPEEK":
+			caps.Find = true
 		}
 	}
 	return caps

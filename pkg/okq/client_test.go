@@ -40,6 +40,9 @@ func TestAnEventGoesThroughPushPopAndAck(t *testing.T) {
 	if e, ok, err := c.Peek(ctx, "q", okq.PeekBack); err != nil || !ok || e.ID != "3" {
 		t.Errorf("peek back: %v %v %v", e, ok, err)
 	}
+	if _, _, err := c.Find(ctx, "q", "1"); !errors.Is(err, okq.ErrNoFind) {
+		t.Errorf("find on the original: %v, want ErrNoFind", err)
+	}
 	events, err := c.Pop(ctx, "q", 10, time.Minute)
 	if err != nil || len(events) != 4 {
 		t.Fatalf("pop: %d events, %v, want 4", len(events), err)

@@ -23,6 +23,8 @@ var (
 	ErrNoDelay = errors.New("this okq server has no delays")
 	// Touch: the server does not know QTOUCH (the original okq).
 	ErrNoTouch = errors.New("this okq server cannot extend leases")
+	// Find: the server does not know QPEEK (the original okq).
+	ErrNoFind = errors.New("this okq server cannot look for an event")
 	// Any call after Close.
 	ErrClosed = errors.New("okq client is closed")
 )

@@ -19,7 +19,7 @@ func TestOkqdHasTheExtras(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	c := newClient(t, okqdtest.RunT(t).Addr)
-	if caps, err := c.Caps(ctx); err != nil || caps != (okq.Caps{Delay: true, Count: true, Touch: true}) {
+	if caps, err := c.Caps(ctx); err != nil || caps != (okq.Caps{Delay: true, Count: true, Touch: true, Find: true}) {
 		t.Fatalf("caps %+v %v, want all", caps, err)
 	}
 	pushN(t, c, "q", 5)
@@ -48,6 +48,13 @@ func TestOkqdHasTheExtras(t *testing.T) {
 	st := status(t, c, "q")
 	if st.Total != 6 || st.Processing != 2 || st.Delayed != 2 || st.OldestAge > time.Minute {
 		t.Errorf("%+v, want 6, of which 2 leased and 2 delayed", st)
+	}
+	found, ok, err := c.Find(ctx, "q", "2")
+	if err != nil || !ok || found.State != okq.StateDelayed || found.Deliveries != 1 || found.Due <= 0 || found.Due > time.Hour {
+		t.Errorf("found %+v %v %v, want it delayed for an hour at most", found, ok, err)
+	}
+	if _, ok, err := c.Find(ctx, "q", "none"); ok || err != nil {
+		t.Errorf("an event that is not there: %v %v", ok, err)
 	}
 	if events, err := c.Pop(ctx, "q", 10, 0); err != nil || len(events) != 2 {
 		t.Errorf("popped %+v %v, want the 2 that are ready", events, err)

@@ -13,6 +13,7 @@ func cases() []testCase {
 		{"IDIsTakenWhileTheEventIsAlive", duplicates},
 		{"PopWithoutLeaseIsForGood", noLease},
 		{"AckRemovesInAnyState", acks},
+		{"PeekTellsTheStateOfAnEvent", peekByID},
 		{"CountGivesListsWithDeliveries", counts},
 		{"BadValuesAreNamed", badValues},
 

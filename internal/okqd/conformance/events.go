@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -76,6 +77,35 @@ func acks(s *suite) {
 	c.want(no, "QACK q id REDO") // only what is leased can be given back
 	c.want(ok, "QLPUSH q late x DELAY 600000")
 	c.want(no, "QACK q late REDO")
+}
+
+// peekByID looks at one event as it goes from state to state. The milliseconds are looked at apart, as they pass.
+func peekByID(s *suite) {
+	c := s.dial()
+	stands := func(state, contents string, deliveries int, atMost int) {
+		s.Helper()
+		got := c.do("QPEEK", "q", "id")
+		prefix := fmt.Sprintf("*4\r\n%s%s:%d\r\n:", bulk(state), bulk(contents), deliveries)
+		ms, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(got, prefix)))
+		if err != nil || !strings.HasPrefix(got, prefix) || ms > atMost || atMost > 0 && ms < atMost/2 {
+			s.Errorf("got %q, want %q and at most %d ms", got, prefix, atMost)
+		}
+	}
+	c.want(null, "QPEEK q id")
+	c.want(ok, "QLPUSH q id x DELAY 600000")
+	stands("delayed", "x", 0, 600_000)
+	c.want(yes, "QACK q id")
+	c.want(null, "QPEEK q id")
+	c.want(ok, "QLPUSH q id y")
+	c.want(ok, "QRPUSH q other z")
+	stands("ready", "y", 0, 0)
+	c.want("*2\r\n"+delivered("other", "z", 1)+delivered("id", "y", 1), "QRPOP q EX 600 COUNT 2")
+	stands("leased", "y", 1, 601_000)
+	c.want(yes, "QACK q id REDO DELAY 600000")
+	stands("delayed", "y", 1, 600_000)
+	c.want(yes, "QACK q id")
+	c.want(null, "QPEEK q id")
+	c.want("-ERR missing args\r\n", "QPEEK q")
 }
 
 func counts(s *suite) {

@@ -51,6 +51,7 @@ const (
 	None   Kind = iota // nothing; Result is set already
 	Push               // Queue ID Contents Front NoBlock Delay
 	Peek               // Queue Front
+	Find               // Queue ID
 	Pop                // Queue Lease Count
 	Ack                // Queue ID, or with Redo: Queue ID Delay
 	Touch              // Queue ID Lease
@@ -78,9 +79,28 @@ type Op struct {
 type Result struct {
 	Err    error
 	OK     bool    // Ack, Touch: there was such an event
-	Events []Event // Peek, Pop
+	Events []Event // Peek, Find, Pop
+	Found  Found   // Find, of the event in Events
 	Rows   []Row   // Status
 }
+
+// Found is how an event stands.
+type Found struct {
+	State State
+	Due   time.Duration // until the lease or the delay ends
+}
+
+// State is what an event is at the moment.
+type State uint8
+
+// The states of an event.
+const (
+	Ready State = iota
+	Leased
+	Delayed
+)
+
+func (s State) String() string { return [...]string{"ready", "leased", "delayed"}[s] }
 
 // Event is an event as a consumer sees it. The bytes belong to the receiver.
 type Event struct {

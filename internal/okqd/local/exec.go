@@ -40,6 +40,7 @@ var appliers = [...]func(*Engine, *execution, *engine.Op) bool{
 	engine.None:   func(*Engine, *execution, *engine.Op) bool { return true },
 	engine.Push:   (*Engine).pushLocked,
 	engine.Peek:   (*Engine).peekLocked,
+	engine.Find:   (*Engine).findLocked,
 	engine.Pop:    (*Engine).popLocked,
 	engine.Ack:    (*Engine).ackLocked,
 	engine.Touch:  (*Engine).touchLocked,

@@ -54,7 +54,7 @@ func (e *Engine) plan(ctx context.Context, ops []engine.Op, room int) (runs []ru
 		if op.Kind == engine.None {
 			continue
 		}
-		if op.Kind == engine.Pop || op.Kind == engine.Peek {
+		if op.Kind == engine.Pop || op.Kind == engine.Peek || op.Kind == engine.Find {
 			pops++
 		}
 		for _, queue := range e.queuesOf(ctx, op) {
@@ -96,6 +96,8 @@ func appendOp(args []string, op *engine.Op, room int) []string {
 		return append(args, "push", rueidis.BinaryString(op.ID), rueidis.BinaryString(op.Contents), millis(op.Delay), flag(op.Front))
 	case engine.Peek:
 		return append(args, "peek", flag(op.Front))
+	case engine.Find:
+		return append(args, "find", rueidis.BinaryString(op.ID))
 	case engine.Pop:
 		return append(args, "pop", strconv.Itoa(max(op.Count, 1)), lease(op.Lease), strconv.Itoa(room))
 	case engine.Ack:

@@ -49,6 +49,8 @@ func fill(op *engine.Op, queue string, reply rueidis.RedisMessage) error {
 		return fillPush(op, reply)
 	case engine.Peek, engine.Pop:
 		return fillEvents(op, reply)
+	case engine.Find:
+		return fillFound(op, reply)
 	case engine.Status:
 		return fillRow(op, queue, reply)
 	default:
@@ -103,6 +105,27 @@ func fillEvents(op *engine.Op, reply rueidis.RedisMessage) error {
 		op.Events = append(op.Events, ev)
 	}
 	return nil
+}
+
+// fillFound reads a find's state, contents, deliveries and milliseconds.
+func fillFound(op *engine.Op, reply rueidis.RedisMessage) error {
+	fields, err := reply.ToArray()
+	if err != nil || len(fields) == 0 {
+		return err
+	}
+	if len(fields) != 4 {
+		return errReply
+	}
+	var numbers [3]int64
+	for i, field := range [...]rueidis.RedisMessage{fields[0], fields[2], fields[3]} {
+		if numbers[i], err = field.AsInt64(); err != nil {
+			return err
+		}
+	}
+	contents, err := fields[1].AsBytes()
+	op.Found = engine.Found{State: engine.State(numbers[0]), Due: time.Duration(numbers[2]) * time.Millisecond}
+	op.Events = []engine.Event{{ID: op.ID, Contents: contents, Deliveries: int(numbers[1])}}
+	return err
 }
 
 func fillRow(op *engine.Op, queue string, reply rueidis.RedisMessage) error {

@@ -96,6 +96,24 @@ function ops.peek()
 	return { id, call('HGET', contents, id) }
 end
 
+-- find id: 0 ready, 1 leased, 2 delayed; contents, deliveries, and the ms until the lease or delay ends; or nothing
+function ops.find()
+	local id = arg()
+	local data = call('HGET', contents, id)
+	if not data then
+		return {}
+	end
+	local state, due = 0, nil
+	for i, times in ipairs({ leased, delayed }) do
+		local at = call('ZSCORE', times, id)
+		if at then
+			state, due = i, at
+		end
+	end
+	local popped = tonumber(call('HGET', deliveries, id) or 0)
+	return { state, data, popped, due and math.max(due - now, 0) or 0 }
+end
+
 -- pop count lease-ms bytes: id, contents and deliveries of each; after the first, no more than bytes of contents
 function ops.pop()
 	local count, lease, room = tonumber(arg()), tonumber(arg()), tonumber(arg())
