@@ -29,6 +29,6 @@ func newCommand() *cobra.Command {
 		Version: cmdutil.Version(version),
 	}
 	root.SetVersionTemplate("postmaster {{.Version}}\n")
-	root.AddCommand(serveCommand(), demoCommand(), sandboxCommand())
+	root.AddCommand(serveCommand(), demoCommand(), sandboxCommand(), hooksCommand(), statsCommand())
 	return root
 }
