@@ -41,6 +41,7 @@ func commands() map[string]command {
 
 		"QREGISTER": {do: (*conn).register},
 		"QNOTIFY":   {min: 1, do: (*conn).notify},
+		"QSCAN":     {min: 2, do: (*conn).scan},
 
 		"AUTH":    {min: 1, stranger: true, do: (*conn).auth},
 		"HELLO":   {stranger: true, do: (*conn).hello},
@@ -107,7 +108,7 @@ func replyBool(w *resp.Writer, op *engine.Op) {
 }
 
 // caps are the words of QCAPS, for what the original okq does not have.
-var caps = [...]string{"DELAY", "COUNT", "DELIVERIES", "QTOUCH", "QPEEK", "QSTATUS"}
+var caps = [...]string{"DELAY", "COUNT", "DELIVERIES", "QTOUCH", "QPEEK", "QSCAN", "QSTATUS"}
 
 func replyCaps(w *resp.Writer, _ *engine.Op) {
 	w.Array(len(caps))

@@ -15,6 +15,7 @@ type Caps struct {
 	Count bool // COUNT on QRPOP, and deliveries in its answer
 	Touch bool // QTOUCH
 	Find  bool // QPEEK
+	Scan  bool // QSCAN
 }
 
 // knownCaps were learnt when the client had made connects connections. A later connection may lead to another server.
@@ -59,6 +60,8 @@ func parseCaps(msg rueidis.RedisMessage) Caps {
 			caps.Touch = true
 		case "QPEEK":
 			caps.Find = true
+		case "QSCAN":
+			caps.Scan = true
 		}
 	}
 	return caps

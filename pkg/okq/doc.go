@@ -43,6 +43,7 @@
 //	Redo, delay d  visible after d            the lease runs out
 //	Push, delay d  visible after d            ErrNoDelay
 //	lease          extended while unfinished  Context has its deadline
+//	Find, Scan     any event, left in place   ErrNoFind, ErrNoScan
 //
 // The original does not restart a lease at Redo without a delay: the next consumer has what is left of the old one.
 package okq

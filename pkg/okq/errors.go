@@ -25,6 +25,8 @@ var (
 	ErrNoTouch = errors.New("this okq server cannot extend leases")
 	// Find: the server does not know QPEEK (the original okq).
 	ErrNoFind = errors.New("this okq server cannot look for an event")
+	// Scan: the server does not know QSCAN (the original okq).
+	ErrNoScan = errors.New("this okq server cannot tell what is in a queue")
 	// Any call after Close.
 	ErrClosed = errors.New("okq client is closed")
 )

@@ -16,6 +16,8 @@ func cases() []testCase {
 		{"PeekTellsTheStateOfAnEvent", peekByID},
 		{"CountGivesListsWithDeliveries", counts},
 		{"BadValuesAreNamed", badValues},
+		{"ScanFindsAllEvents", scans},
+		{"ScanGoesOnWhileItsEventsAreRemoved", scanWhileTaken},
 
 		{"LeaseEndsInTimeAndNotBefore", leaseEnds},
 		{"TouchMakesALeaseLonger", touch},

@@ -76,6 +76,7 @@ func model(s *suite) {
 						st.processing != len(q.leased) || st.delayed != len(q.delayed) {
 						t.Fatalf("queue %s: %+v, model %v", q.name, st, q)
 					}
+					q.checkLooks(t, c)
 				}
 			},
 		})

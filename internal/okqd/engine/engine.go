@@ -23,6 +23,12 @@ type Engine interface {
 	// reach budget bytes.
 	Exec(ctx context.Context, ops []Op, budget int) int
 
+	// Scan returns ids of a queue's events, whatever they are at the moment, and the cursor to go on with. It begins
+	// with "0" and is over when the cursor is "0" again. Each event that stays as it is for as long as the scan takes is
+	// in it; one that becomes ready, delayed or leased meanwhile may be in it twice, or not at all. About count ids come
+	// at a time. A cursor that is none is ErrCursor.
+	Scan(ctx context.Context, queue, cursor string, count int) (ids [][]byte, next string, err error)
+
 	// NewConsumer returns a consumer that is registered for no queue yet.
 	NewConsumer() Consumer
 
@@ -125,4 +131,5 @@ var (
 	ErrDuplicate = errors.New("an event with this id is in the queue")
 	ErrBusy      = errors.New("too busy")
 	ErrDiskFull  = errors.New("disk full")
+	ErrCursor    = errors.New("not a cursor")
 )

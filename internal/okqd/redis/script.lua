@@ -114,6 +114,12 @@ function ops.find()
 	return { state, data, popped, due and math.max(due - now, 0) or 0 }
 end
 
+-- scan set cursor count: the next cursor, and ids with a number each that does not matter
+function ops.scan()
+	local set, cursor, count = ({ ready, delayed, leased })[tonumber(arg())], arg(), arg()
+	return call('ZSCAN', set, cursor, 'COUNT', count)
+end
+
 -- pop count lease-ms bytes: id, contents and deliveries of each; after the first, no more than bytes of contents
 function ops.pop()
 	local count, lease, room = tonumber(arg()), tonumber(arg()), tonumber(arg())

@@ -1,0 +1,76 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"github.com/levenlabs/postmaster/internal/okqd/engine"
+)
+
+// scanned are the sets that a scan goes through: ready, delayed, leased.
+const scanned = 3
+
+// Scan implements engine.Engine: with Redis' own scan, of one set after the other. The cursor is the number of the set
+// and Redis' cursor in it.
+func (e *Engine) Scan(ctx context.Context, queue, cursor string, count int) (ids [][]byte, next string, err error) {
+	set, at, err := parseCursor(cursor)
+	if err != nil {
+		return nil, "", err
+	}
+	for set <= scanned && len(ids) < count {
+		args := []string{wakeChannel, queue, "scan", strconv.Itoa(set), at, strconv.Itoa(count)}
+		var some [][]byte
+		if some, at, err = scanReply(e.script.exec(ctx, e.client, []call{{queue, args}})[0]); err != nil {
+			return nil, "", fmt.Errorf("redis: %w", err)
+		}
+		ids = append(ids, some...)
+		if at == "0" {
+			set++
+		}
+	}
+	if set > scanned {
+		return ids, "0", nil
+	}
+	return ids, strconv.Itoa(set) + "-" + at, nil
+}
+
+func parseCursor(cursor string) (set int, at string, err error) {
+	if cursor == "0" {
+		return 1, "0", nil
+	}
+	first, at, _ := strings.Cut(cursor, "-")
+	set, err = strconv.Atoi(first)
+	if _, bad := strconv.ParseUint(at, 10, 64); err != nil || bad != nil || set < 1 || set > scanned {
+		return 0, "", engine.ErrCursor
+	}
+	return set, at, nil
+}
+
+// scanReply reads the script's results, of which the first is [cursor, [id, number, id, number …]].
+func scanReply(result rueidis.RedisResult) (ids [][]byte, at string, err error) {
+	results, err := result.ToArray()
+	if err != nil {
+		return nil, "", err
+	}
+	if len(results) != 2 {
+		return nil, "", errReply
+	}
+	pair, err := results[0].ToArray()
+	if err != nil || len(pair) != 2 {
+		return nil, "", errReply
+	}
+	if at, err = pair[0].ToString(); err != nil {
+		return nil, "", err
+	}
+	members, err := pair[1].ToArray()
+	for i := 0; i < len(members) && err == nil; i += 2 {
+		var id []byte
+		id, err = members[i].AsBytes()
+		ids = append(ids, id)
+	}
+	return ids, at, err
+}
