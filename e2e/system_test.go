@@ -91,11 +91,11 @@ func startServe(t *testing.T) *system {
 	}
 	const anywhere = "127.0.0.1:0"
 	s.api = &process{t: t, name: "postmaster", env: []string{"POSTMASTER_SENDGRID_KEY_FILE=" + key}, args: []string{
-		"serve", "--listen-addr", anywhere, "--webhook-addr", anywhere, "--okqd-listen-addr", anywhere, "--ops-addr", anywhere,
+		"serve", "--listen-addr", anywhere, "--console-addr", anywhere, "--webhook-addr", anywhere, "--okqd-listen-addr", anywhere, "--ops-addr", anywhere,
 		"--data-dir", filepath.Join(dir, "data"), "--sendgrid-url", s.sendgrid.URL(),
 		"--webhook-public-key", s.sendgrid.PublicKey(), "--accept-env", "dev",
 	}}
-	s.api.startForTest(4)
+	s.api.startForTest(5)
 	if err := s.sendgrid.SetWebhookURL("http://" + s.api.addrs["webhook"] + "/"); err != nil {
 		t.Fatal(err)
 	}

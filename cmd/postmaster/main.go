@@ -25,10 +25,11 @@ func newCommand() *cobra.Command {
 
   postmaster demo     see it work: a fake SendGrid, an inbox page, no account needed
   postmaster serve    run all of it in one process, with SendGrid's key
+  postmaster console  see the queues and mails of a system that runs elsewhere
   postmaster sandbox  run the fake SendGrid alone, for tests of your own`,
 		Version: cmdutil.Version(version),
 	}
 	root.SetVersionTemplate("postmaster {{.Version}}\n")
-	root.AddCommand(serveCommand(), demoCommand(), sandboxCommand(), hooksCommand(), statsCommand())
+	root.AddCommand(serveCommand(), demoCommand(), consoleCommand(), sandboxCommand())
 	return root
 }

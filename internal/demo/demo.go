@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/levenlabs/postmaster/internal/cmdutil"
+	"github.com/levenlabs/postmaster/internal/console"
 	"github.com/levenlabs/postmaster/internal/sandbox"
 	"github.com/levenlabs/postmaster/internal/serve"
 	"github.com/levenlabs/postmaster/pkg/client"
@@ -21,12 +22,13 @@ import (
 
 // Config is the flags of postmaster demo.
 type Config struct {
-	Once      bool
-	DataDir   string
-	APIAddr   string
-	HooksAddr string
-	InboxAddr string
-	OkqdAddr  string
+	Once        bool
+	DataDir     string
+	APIAddr     string
+	HooksAddr   string
+	InboxAddr   string
+	ConsoleAddr string
+	OkqdAddr    string
 }
 
 // AddFlags defines the flags.
@@ -48,6 +50,7 @@ func (c *Config) listeners() []listener {
 		{&c.APIAddr, "listen-addr", "the JSON-RPC API", "127.0.0.1:8992"},
 		{&c.HooksAddr, "webhook-addr", "the webhook", "127.0.0.1:8993"},
 		{&c.InboxAddr, "inbox-addr", "the fake SendGrid and its inbox page", sandbox.DefaultListenAddr},
+		{&c.ConsoleAddr, "console-addr", "the console", console.DefaultAddr},
 		{&c.OkqdAddr, "okqd-listen-addr", "the queue", "127.0.0.1:4777"},
 	}
 }
@@ -64,8 +67,13 @@ func (c *Config) setAddrs() {
 	}
 }
 
-// Validate leaves the addresses to those who listen.
-func (c *Config) Validate() error { return nil }
+// Validate leaves most addresses to those who listen.
+func (c *Config) Validate() error {
+	if c.ConsoleAddr == "" {
+		return nil // the usual one
+	}
+	return (&console.Config{Addr: c.ConsoleAddr}).Validate()
+}
 
 // Run runs the demo and tells on out what there is to see.
 func Run(ctx context.Context, cfg Config, env cmdutil.Env, out io.Writer) error {
@@ -104,7 +112,7 @@ func run(ctx context.Context, cfg Config, system *serve.System, sendgrid *sandbo
 	g.Go(func() error { return system.Run(ctx) })
 	api := "http://" + system.API.Addr().String() + "/"
 	if !cfg.Once {
-		welcome(out, api, sendgrid.URL())
+		welcome(out, api, sendgrid.URL(), system.Console.URL())
 		return g.Wait()
 	}
 	g.Go(func() error {
@@ -124,17 +132,18 @@ func run(ctx context.Context, cfg Config, system *serve.System, sendgrid *sandbo
 func serveConfig(cfg Config, sendgrid *sandbox.Sandbox) serve.Config {
 	var c serve.Config
 	c.AddFlags(pflag.NewFlagSet("", pflag.ContinueOnError)) // sets the defaults
-	c.DataDir, c.OkqdAddr = cfg.DataDir, cfg.OkqdAddr
+	c.DataDir, c.OkqdAddr, c.Console.Addr = cfg.DataDir, cfg.OkqdAddr, cfg.ConsoleAddr
 	c.API.ListenAddr, c.Hooks.Addr = cfg.APIAddr, cfg.HooksAddr
 	c.Hooks.PublicKeys, c.Hooks.AcceptEnv = []string{sendgrid.PublicKey()}, []string{c.Worker.Environment}
 	c.SendGrid.Key, c.SendGrid.URL = "SG.demo", sendgrid.URL()
 	return c
 }
 
-func welcome(out io.Writer, api, inbox string) {
+func welcome(out io.Writer, api, inbox, console string) {
 	fmt.Fprintf(out, `postmaster is up, with a fake SendGrid: nothing leaves this machine.
 
   inbox     %s
+  console   %s
   JSON-RPC  %s
 
 Send a mail, and watch it arrive in the inbox:
@@ -150,5 +159,5 @@ What became of it:
     "params": {"to": "alex@example.com", "uniqueID": "hello-1"}}'
 
 Recipients such as bounce@example.com and spam@example.com do what they say. Ctrl-C ends the demo.
-`, inbox, api, api, api)
+`, inbox, console, api, api, api)
 }

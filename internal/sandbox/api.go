@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 
 	"github.com/levenlabs/postmaster/internal/sandbox/faults"
 )
@@ -35,7 +34,7 @@ func (s *Sandbox) addAPI(mux *http.ServeMux) {
 	mux.HandleFunc("DELETE /api/faults", s.apiClearFaults)
 	mux.HandleFunc("GET /api/webhook", s.apiWebhook)
 	mux.HandleFunc("PUT /api/webhook", s.apiSetWebhook)
-	mux.HandleFunc("GET /api/stream", s.apiStream)
+	mux.Handle("GET /api/stream", s.feed)
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {
@@ -193,34 +192,4 @@ func (s *Sandbox) apiSetWebhook(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.apiWebhook(w, r)
-}
-
-// streamPause is the least time between two messages of a stream, however
-// fast mails come.
-const streamPause = 250 * time.Millisecond
-
-// apiStream sends the revision now and whenever it changed, as Server-Sent
-// Events.
-func (s *Sandbox) apiStream(w http.ResponseWriter, r *http.Request) {
-	changes, stop := s.feed.watch()
-	defer stop()
-	flusher := http.NewResponseController(w)
-	w.Header().Set("Content-Type", "text/event-stream")
-	fmt.Fprint(w, "retry: 1000\n\n")
-	for {
-		fmt.Fprintf(w, "data: %s\n\n", s.feed.revision())
-		if flusher.Flush() != nil {
-			return
-		}
-		select {
-		case <-changes:
-		case <-r.Context().Done():
-			return
-		}
-		select {
-		case <-time.After(streamPause):
-		case <-r.Context().Done():
-			return
-		}
-	}
 }

@@ -1,56 +1,20 @@
 package sandbox_test
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/levenlabs/postmaster/internal/sandbox"
 	"github.com/levenlabs/postmaster/internal/sandbox/sandboxtest"
-	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/internal/testenv/browser"
 )
-
-// newTab opens a real browser for the length of the test.
-func newTab(t *testing.T) context.Context {
-	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(testenv.Chromium(t)),
-		chromedp.NoSandbox, // CI runs as root
-	)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	return ctx
-}
-
-// act runs the actions one after the other.
-func act(t *testing.T, tab context.Context, actions ...chromedp.Action[chromedp.Void]) {
-	t.Helper()
-	if err := chromedp.Do(tab, actions...); err != nil {
-		t.Fatalf("browser: %v", err)
-	}
-}
-
-// ask answers what one action finds out.
-func ask[T any](t *testing.T, tab context.Context, action chromedp.Action[T]) T {
-	t.Helper()
-	value, err := chromedp.Run(tab, action)
-	if err != nil {
-		t.Fatalf("browser: %v", err)
-	}
-	return value
-}
 
 func htmlMail(to, html string) string {
 	value, _ := json.Marshal(html)
@@ -59,18 +23,18 @@ func htmlMail(to, html string) string {
 
 func TestMailAppearsOnTheOpenPageAndAnEventButtonWorks(t *testing.T) {
 	t.Parallel()
-	tab := newTab(t)
+	tab := browser.NewTab(t)
 	hook := newReceiver(t)
 	s := sandboxtest.RunT(t, sandboxtest.WebhookURL(hook.URL))
-	act(t, tab, chromedp.Navigate(s.URL()), chromedp.WaitVisible(chromedp.CSS(`.empty`)))
-	ask(t, tab, chromedp.Evaluate[bool](`window.notReloaded = true`))
+	browser.Do(t, tab, chromedp.Navigate(s.URL()), chromedp.WaitVisible(chromedp.CSS(`.empty`)))
+	browser.Ask(t, tab, chromedp.Evaluate[bool](`window.notReloaded = true`))
 
 	id := send(t, s, mailTo("noopen@example.com", "x"))
-	act(t, tab, chromedp.WaitVisible(chromedp.CSS(`#m-`+id+` .badge.good`))) // delivered
-	if !ask(t, tab, chromedp.Evaluate[bool](`window.notReloaded === true`)) {
+	browser.Do(t, tab, chromedp.WaitVisible(chromedp.CSS(`#m-`+id+` .badge.good`))) // delivered
+	if !browser.Ask(t, tab, chromedp.Evaluate[bool](`window.notReloaded === true`)) {
 		t.Error("the page was loaded anew, want it to change in place")
 	}
-	act(t, tab,
+	browser.Do(t, tab,
 		chromedp.Click(chromedp.CSS(`#m-`+id+` a`)),
 		chromedp.WaitVisible(chromedp.CSS(`button[value=bounce]`)),
 		chromedp.Click(chromedp.CSS(`button[value=bounce]`)),
@@ -82,14 +46,14 @@ func TestMailAppearsOnTheOpenPageAndAnEventButtonWorks(t *testing.T) {
 
 func TestPageWorksWithoutJavaScript(t *testing.T) {
 	t.Parallel()
-	tab := newTab(t)
+	tab := browser.NewTab(t)
 	s := sandboxtest.RunT(t)
 	id := send(t, s, mailTo("noopen@example.com", "x"))
 	off := emulation.SetScriptExecutionDisabledParams{Value: true}
 	if _, err := chromedp.Call(tab, emulation.SetScriptExecutionDisabled, off); err != nil {
 		t.Fatal(err)
 	}
-	act(t, tab,
+	browser.Do(t, tab,
 		chromedp.Navigate(s.URL()),
 		chromedp.Click(chromedp.CSS(`#m-`+id+` a`)),
 		chromedp.Click(chromedp.CSS(`button[value=spamreport]`)),
@@ -104,7 +68,7 @@ func TestPageWorksWithoutJavaScript(t *testing.T) {
 		}
 		return false
 	})
-	act(t, tab,
+	browser.Do(t, tab,
 		chromedp.Navigate(s.URL()+"/faults"),
 		chromedp.SetValue(chromedp.CSS(`select[name=fault]`), "503"),
 		chromedp.SetValue(chromedp.CSS(`input[name=count]`), "2"),
@@ -114,14 +78,14 @@ func TestPageWorksWithoutJavaScript(t *testing.T) {
 	if rules := s.Faults().Rules; len(rules) != 1 || rules[0].Fault != "503" || rules[0].Count != 2 || rules[0].Probability != 1 {
 		t.Errorf("rules %+v, want the next two requests answered 503", rules)
 	}
-	act(t, tab, chromedp.Submit(chromedp.CSS(`#rules form`)), chromedp.WaitNotPresent(chromedp.CSS(`.rules`)))
+	browser.Do(t, tab, chromedp.Submit(chromedp.CSS(`#rules form`)), chromedp.WaitNotPresent(chromedp.CSS(`.rules`)))
 }
 
 // TestAHostileMailLoadsAndRunsNothing clicks into the frame too: a link and a
 // submit button cover it.
 func TestAHostileMailLoadsAndRunsNothing(t *testing.T) {
 	t.Parallel()
-	tab := newTab(t)
+	tab := browser.NewTab(t)
 	var loads atomic.Int64
 	evil := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { loads.Add(1) }))
 	t.Cleanup(evil.Close)
@@ -136,18 +100,18 @@ func TestAHostileMailLoadsAndRunsNothing(t *testing.T) {
 		<form action="EVIL/form" method="post"><button style="position:fixed;left:0;top:0;width:100%;height:50%">Win</button></form>
 		<a href="EVIL/link" target="_top" style="position:fixed;left:0;top:50%;width:100%;height:50%">Click here</a></body></html>`, "EVIL", evil.URL)))
 
-	act(t, tab, chromedp.EmulateViewport(1280, 1600), chromedp.Navigate(s.URL()+"/mails/"+id), chromedp.WaitVisible(chromedp.CSS(`iframe`)))
-	box := ask(t, tab, chromedp.Evaluate[struct{ X, Y, Width, Height float64 }](
+	browser.Do(t, tab, chromedp.EmulateViewport(1280, 1600), chromedp.Navigate(s.URL()+"/mails/"+id), chromedp.WaitVisible(chromedp.CSS(`iframe`)))
+	box := browser.Ask(t, tab, chromedp.Evaluate[struct{ X, Y, Width, Height float64 }](
 		`(() => { const b = document.querySelector("iframe").getBoundingClientRect(); return {X: b.x, Y: b.y, Width: b.width, Height: b.height} })()`))
 	for _, part := range []float64{0.25, 0.75} {
-		act(t, tab, chromedp.MouseClickXY(box.X+box.Width/2, box.Y+box.Height*part))
+		browser.Do(t, tab, chromedp.MouseClickXY(box.X+box.Width/2, box.Y+box.Height*part))
 	}
 	// Whatever the mail could start is under way by the time a whole page has
 	// loaded three times after it.
-	address, title := ask(t, tab, chromedp.Location()), ask(t, tab, chromedp.Title())
-	pwned := ask(t, tab, chromedp.Evaluate[bool](`"pwned" in window`))
+	address, title := browser.Ask(t, tab, chromedp.Location()), browser.Ask(t, tab, chromedp.Title())
+	pwned := browser.Ask(t, tab, chromedp.Evaluate[bool](`"pwned" in window`))
 	for range 3 {
-		act(t, tab, chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS(`iframe`)))
+		browser.Do(t, tab, chromedp.Reload(), chromedp.WaitVisible(chromedp.CSS(`iframe`)))
 	}
 	if pwned || title != "Your order" || !strings.HasPrefix(address, s.URL()) {
 		t.Errorf("script ran %v, title %q, address %q; want nothing changed", pwned, title, address)
@@ -158,11 +122,11 @@ func TestAHostileMailLoadsAndRunsNothing(t *testing.T) {
 
 	// The same page opened outside of the frame has the same policy; and the
 	// server does count requests.
-	act(t, tab, chromedp.Navigate(s.URL()+"/mails/"+id+"/html"), chromedp.WaitVisible(chromedp.CSS(`h1`)))
+	browser.Do(t, tab, chromedp.Navigate(s.URL()+"/mails/"+id+"/html"), chromedp.WaitVisible(chromedp.CSS(`h1`)))
 	if n := loads.Load(); n != 0 {
 		t.Errorf("%d requests to the mail's server from outside of the frame, want none", n)
 	}
-	act(t, tab, chromedp.Navigate(evil.URL))
+	browser.Do(t, tab, chromedp.Navigate(evil.URL))
 	if loads.Load() == 0 {
 		t.Error("the mail's server counts nothing: this test proves nothing")
 	}
@@ -170,15 +134,15 @@ func TestAHostileMailLoadsAndRunsNothing(t *testing.T) {
 
 func TestSubjectsAndNamesAreEscaped(t *testing.T) {
 	t.Parallel()
-	tab := newTab(t)
+	tab := browser.NewTab(t)
 	s := sandboxtest.RunT(t)
 	body := strings.Replace(mailTo("alex@example.com", `<script>pwned=1</script>`), `"Your order"`, `"<img src=x onerror=pwned=1> \"'"`, 1)
 	id := send(t, s, strings.Replace(body, `"Shop"`, `"<script>pwned=1</script>"`, 1))
-	act(t, tab, chromedp.Navigate(s.URL()+"/?q=%3Cscript%3Epwned=1%3C/script%3E"), chromedp.WaitVisible(chromedp.CSS(`#m-`+id)))
-	subject := ask(t, tab, chromedp.Text(chromedp.CSS(`#m-`+id+` a`)))
-	act(t, tab, chromedp.Click(chromedp.CSS(`#m-`+id+` a`)), chromedp.WaitVisible(chromedp.CSS(`h1.title`)))
-	heading := ask(t, tab, chromedp.Text(chromedp.CSS(`h1.title`)))
-	pwned := ask(t, tab, chromedp.Evaluate[bool](`"pwned" in window`))
+	browser.Do(t, tab, chromedp.Navigate(s.URL()+"/?q=%3Cscript%3Epwned=1%3C/script%3E"), chromedp.WaitVisible(chromedp.CSS(`#m-`+id)))
+	subject := browser.Ask(t, tab, chromedp.Text(chromedp.CSS(`#m-`+id+` a`)))
+	browser.Do(t, tab, chromedp.Click(chromedp.CSS(`#m-`+id+` a`)), chromedp.WaitVisible(chromedp.CSS(`h1.title`)))
+	heading := browser.Ask(t, tab, chromedp.Text(chromedp.CSS(`h1.title`)))
+	pwned := browser.Ask(t, tab, chromedp.Evaluate[bool](`"pwned" in window`))
 	if want := `<img src=x onerror=pwned=1> "'`; subject != want || heading != want || pwned {
 		t.Errorf("subject %q, heading %q, script ran %v; want the text as it is", subject, heading, pwned)
 	}

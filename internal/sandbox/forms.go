@@ -53,7 +53,7 @@ func (s *Sandbox) formAddFault(w http.ResponseWriter, r *http.Request) {
 		s.renderFaults(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	s.feed.changed()
+	s.feed.Changed()
 	back(w, r, "/faults")
 }
 

@@ -1,6 +1,10 @@
 package sandbox
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/levenlabs/postmaster/internal/web"
+)
 
 // handler is the whole site: SendGrid's API, and ours behind a guard against
 // requests that other sites make a browser send.
@@ -14,6 +18,6 @@ func (s *Sandbox) handler() http.Handler {
 	mux.HandleFunc("/v3/", func(w http.ResponseWriter, _ *http.Request) {
 		answerText(w, http.StatusNotFound, saysNoRoute)
 	})
-	mux.Handle("/", secure(http.NewCrossOriginProtection().Handler(own)))
+	mux.Handle("/", web.Secure(own))
 	return mux
 }

@@ -28,14 +28,14 @@ func (h *happens) Render(now time.Time) []byte {
 	text := h.render(now)
 	h.note = h.sandbox.inbox.addEvent(h.messageID, Event{ID: h.id, Kind: h.kind, Email: h.to.Email, At: now, JSON: text})
 	h.sandbox.tally.event(h.kind)
-	h.sandbox.feed.changed()
+	h.sandbox.feed.Changed()
 	return text
 }
 
 // Answered is webhook.Event's.
 func (h *happens) Answered(status int, err error) {
 	h.sandbox.inbox.answered(h.note, status, err)
-	h.sandbox.feed.changed()
+	h.sandbox.feed.Changed()
 }
 
 func (h *happens) domain() string {

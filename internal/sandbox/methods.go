@@ -24,7 +24,7 @@ func (s *Sandbox) Mail(id string) (Mail, bool) { return s.inbox.get(id) }
 // DeleteMails empties the inbox. Counters stay, and events under way too.
 func (s *Sandbox) DeleteMails() {
 	s.inbox.clear()
-	s.feed.changed()
+	s.feed.Changed()
 }
 
 // Accepted is how often a mail with that pmStatsID was accepted: 1 is right,
@@ -45,7 +45,7 @@ func (s *Sandbox) Counters() Counters {
 func (s *Sandbox) SetFaults(rules ...faults.Rule) error { return s.setMenu(faults.Menu{Rules: rules}) }
 
 func (s *Sandbox) setMenu(m faults.Menu) error {
-	defer s.feed.changed()
+	defer s.feed.Changed()
 	return s.faults.Replace(m)
 }
 
@@ -55,7 +55,7 @@ func (s *Sandbox) Faults() faults.Menu { return s.faults.Menu() }
 // ClearFaults empties the fault menu.
 func (s *Sandbox) ClearFaults() {
 	s.faults.Clear()
-	s.feed.changed()
+	s.feed.Changed()
 }
 
 // Errors of MakeEvent.

@@ -38,7 +38,7 @@ func (s *Sandbox) strike(r *http.Request, m *mailsend.Mail) faults.Rule {
 
 func (s *Sandbox) countFault(f faults.Fault) {
 	s.tally.update(func(c *Counters) { c.Faults[string(f)]++ })
-	s.feed.changed()
+	s.feed.Changed()
 }
 
 // misbehave ends the request the way the rule says.

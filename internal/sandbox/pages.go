@@ -2,36 +2,24 @@ package sandbox
 
 import (
 	"embed"
-	"fmt"
-	"html/template"
 	"io/fs"
 	"net/http"
 	"strings"
+
+	"github.com/levenlabs/postmaster/internal/web"
 )
 
 //go:embed web
-var webFiles embed.FS
+var embedded embed.FS
 
-// parsePages reads the templates, each page with the base they share.
-func parsePages() (map[string]*template.Template, error) {
-	pages := make(map[string]*template.Template)
-	for _, name := range []string{"inbox", "mail", "faults", "settings"} {
-		t, err := template.ParseFS(webFiles, "web/base.html", "web/"+name+".html")
-		if err != nil {
-			return nil, fmt.Errorf("parse page: %w", err)
-		}
-		pages[name] = t.Lookup(name + ".html")
-	}
-	return pages, nil
+func webFiles() fs.FS {
+	files, _ := fs.Sub(embedded, "web") // embedded above
+	return files
 }
 
 // addPages registers the site for people.
 func (s *Sandbox) addPages(mux *http.ServeMux) {
-	assets, _ := fs.Sub(webFiles, "web") // the folder is embedded above
-	files := http.StripPrefix("/assets/", http.FileServerFS(assets))
-	for _, name := range []string{"style.css", "app.js", "icon.svg"} {
-		mux.Handle("GET /assets/"+name, files)
-	}
+	web.AddAssets(mux, webFiles(), "icon.svg")
 	mux.HandleFunc("GET /{$}", s.pageInbox)
 	mux.HandleFunc("POST /mails/delete", s.formDeleteMails)
 	mux.HandleFunc("GET /mails/{id}", s.pageMail)
@@ -43,30 +31,6 @@ func (s *Sandbox) addPages(mux *http.ServeMux) {
 	mux.HandleFunc("POST /faults/clear", s.formClearFaults)
 	mux.HandleFunc("GET /settings", s.pageSettings)
 	mux.HandleFunc("POST /settings/webhook", s.formSetWebhook)
-}
-
-// siteCSP lets our pages load our own files and nothing else.
-const siteCSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-	"frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-
-// mailCSP is for a mail's HTML, which anybody may have written: it gets its
-// own styles and embedded images. The sandbox directive holds even when the
-// page is opened outside of our frame.
-const mailCSP = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; " +
-	"form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
-
-// secure sets the headers of all answers but SendGrid's.
-func secure(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", siteCSP)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("X-DNS-Prefetch-Control", "off")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
 }
 
 // page is what every page shows around its own data.
@@ -81,7 +45,7 @@ type page struct {
 }
 
 func (s *Sandbox) page(name, title string) page {
-	p := page{Page: name, Title: title, Revision: s.feed.revision(), Counters: s.Counters(), FaultCount: len(s.Faults().Rules)}
+	p := page{Page: name, Title: title, Revision: s.feed.Revision(), Counters: s.Counters(), FaultCount: len(s.Faults().Rules)}
 	for _, n := range p.Counters.Refused {
 		p.RefusedCount += n
 	}
@@ -89,15 +53,7 @@ func (s *Sandbox) page(name, title string) page {
 }
 
 func (s *Sandbox) render(w http.ResponseWriter, status int, name string, data any) {
-	var out strings.Builder
-	if err := s.pages[name].Execute(&out, data); err != nil {
-		s.log.Error().Err(err).Str("page", name).Msg("page not rendered")
-		http.Error(w, "page not rendered", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	w.Write([]byte(out.String())) //nolint:errcheck // the client may have gone
+	s.pages.Render(w, s.log, status, name, data)
 }
 
 // pageRows is how many mails the inbox page shows; the search finds the rest.
@@ -145,9 +101,7 @@ func (s *Sandbox) serveHTML(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	w.Header().Set("Content-Security-Policy", mailCSP)
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Write([]byte(m.Request().Body("text/html"))) //nolint:errcheck // the client may have gone
+	web.WriteMail(w, m.Request().Body("text/html"))
 }
 
 func (s *Sandbox) serveJSON(w http.ResponseWriter, r *http.Request) {

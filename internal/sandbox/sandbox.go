@@ -3,13 +3,9 @@ package sandbox
 import (
 	"context"
 	"crypto/ecdsa"
-	"errors"
 	"fmt"
-	"html/template"
 	"math/rand/v2"
 	"net"
-	"net/http"
-	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
@@ -17,6 +13,7 @@ import (
 
 	"github.com/levenlabs/postmaster/internal/sandbox/faults"
 	"github.com/levenlabs/postmaster/internal/sandbox/webhook"
+	"github.com/levenlabs/postmaster/internal/web"
 )
 
 // Sandbox is one fake SendGrid. Make it with New, then Listen, then Run.
@@ -29,11 +26,11 @@ type Sandbox struct {
 	inbox     *inbox
 	tally     *tally
 	refusals  refusals
-	feed      *feed
+	feed      *web.Feed
 	hook      *webhook.Poster
 	faults    *faults.Set
 	bodies    *semaphore.Weighted // see readBody
-	pages     map[string]*template.Template
+	pages     web.Pages
 	listener  net.Listener // set by Listen
 }
 
@@ -64,7 +61,7 @@ func New(cfg Config, log zerolog.Logger) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := parsePages()
+	pages, err := web.ParsePages(webFiles(), nil, "inbox", "mail", "faults", "settings")
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +74,7 @@ func New(cfg Config, log zerolog.Logger) (*Sandbox, error) {
 		ids:       newIDSource(cfg.Seed),
 		inbox:     newInbox(cfg.Keep, cfg.KeepBytes),
 		tally:     newTally(),
-		feed:      newFeed(),
+		feed:      web.NewFeed(),
 		hook:      hook,
 		faults:    faults.NewSet(cfg.Seed),
 		bodies:    semaphore.NewWeighted(bodiesAtOnce),
@@ -123,14 +120,7 @@ func (s *Sandbox) Addr() net.Addr {
 // URL is what --sendgrid-url is set to, and where the inbox page is; "" before
 // Listen. An address that means all interfaces is answered as this machine.
 func (s *Sandbox) URL() string {
-	tcp, ok := s.Addr().(*net.TCPAddr)
-	if !ok {
-		return ""
-	}
-	if tcp.IP.IsUnspecified() {
-		return fmt.Sprintf("http://localhost:%d", tcp.Port)
-	}
-	return "http://" + tcp.String()
+	return web.URL(s.Addr())
 }
 
 // PublicKey verifies the events; it is in the form SendGrid's settings page
@@ -156,28 +146,7 @@ func (s *Sandbox) Run(ctx context.Context) error {
 		}
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	srv := &http.Server{
-		Handler:           s.handler(),
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		// Hanging answers and watchers of the page end with ctx.
-		BaseContext: func(net.Listener) context.Context { return ctx },
-	}
-	g.Go(func() error {
-		if err := srv.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("serve: %w", err)
-		}
-		return nil
-	})
-	g.Go(func() error {
-		<-ctx.Done()
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		if srv.Shutdown(drain) != nil {
-			srv.Close() //nolint:errcheck // what hangs now is cut
-		}
-		return nil
-	})
+	g.Go(func() error { return web.Serve(ctx, s.listener, s.handler()) }) // hanging answers end with ctx
 	g.Go(func() error { return s.hook.Run(ctx) })
 	return g.Wait()
 }

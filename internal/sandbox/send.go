@@ -77,7 +77,7 @@ func (s *Sandbox) accept(m *mailsend.Mail, body []byte, now time.Time) (id strin
 	s.inbox.add(id, now, envelope, body)
 	s.tally.accepted(envelope)
 	s.letHappen(id, envelope, now)
-	s.feed.changed()
+	s.feed.Changed()
 	s.log.Debug().Str("sg_message_id", id).Str("stats_id", envelope.Args(0)[statsIDArg]).Msg("mail accepted")
 	return id
 }
@@ -117,7 +117,7 @@ func (s *Sandbox) refuse(w http.ResponseWriter, status int, issues ...mailsend.I
 func (s *Sandbox) noteRefusal(status int, issues ...mailsend.Issue) {
 	s.tally.update(func(c *Counters) { c.Refused[status]++ })
 	s.refusals.add(status, issues)
-	s.feed.changed()
+	s.feed.Changed()
 	entry := s.log.Info().Int("status", status).Int("issues", len(issues))
 	if issues[0].Field != nil {
 		entry = entry.Str("field", *issues[0].Field)

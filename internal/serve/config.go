@@ -12,6 +12,7 @@ import (
 
 	"github.com/levenlabs/postmaster/internal/api"
 	"github.com/levenlabs/postmaster/internal/cmdutil"
+	"github.com/levenlabs/postmaster/internal/console"
 	"github.com/levenlabs/postmaster/internal/hooks"
 	"github.com/levenlabs/postmaster/internal/okqd"
 	"github.com/levenlabs/postmaster/internal/queue"
@@ -29,8 +30,9 @@ type Config struct {
 	Worker   worker.Config
 	SendGrid sendgrid.Config
 	Hooks    hooks.Config
-	Queue    queue.Config // no address: the embedded okqd
-	Store    store.Config // none: SQLite in DataDir
+	Queue    queue.Config   // no address: the embedded okqd
+	Store    store.Config   // none: SQLite in DataDir
+	Console  console.Config // no address: none
 }
 
 func (c *Config) parts() cmdutil.Union {
@@ -42,6 +44,8 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.DataDir, "data-dir", "postmaster-data", "folder of the embedded queue, and of the SQLite store unless --mongo-addr or --sqlite is set")
 	fs.StringVar(&c.OkqdAddr, "okqd-listen-addr", "127.0.0.1:4777", "address of the embedded queue")
 	c.parts().AddFlags(fs)
+	c.Console.AddFlags(fs)
+	fs.Lookup("console-addr").Usage += "; empty for none"
 	c.Queue.AddFlags(fs)
 	addr := fs.Lookup("okq-addr")
 	addr.DefValue, addr.Usage = "", addr.Usage+" (default: the embedded queue)"
@@ -55,6 +59,9 @@ func (c *Config) Validate() error {
 		errs = append(errs, c.Queue.Validate())
 	} else if _, _, err := net.SplitHostPort(c.OkqdAddr); err != nil {
 		errs = append(errs, fmt.Errorf("--okqd-listen-addr: %w", err))
+	}
+	if c.Console.Addr != "" {
+		errs = append(errs, c.Console.Validate())
 	}
 	if c.DataDir == "" {
 		errs = append(errs, errors.New("--data-dir must be set"))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/levenlabs/postmaster/internal/api"
 	"github.com/levenlabs/postmaster/internal/cmdutil"
+	"github.com/levenlabs/postmaster/internal/console"
 	"github.com/levenlabs/postmaster/internal/hooks"
 	"github.com/levenlabs/postmaster/internal/okqd"
 	"github.com/levenlabs/postmaster/internal/sendgrid"
@@ -21,8 +22,9 @@ import (
 
 // A System is all parts, listening and not yet running.
 type System struct {
-	API   *api.Server
-	Hooks *hooks.Server
+	API     *api.Server
+	Hooks   *hooks.Server
+	Console *console.Console // nil when there is none
 
 	worker *worker.Worker
 	sender *sendgrid.Client
@@ -78,7 +80,17 @@ func (s *System) addParts(cfg Config, env cmdutil.Env) (err error) {
 		env.Log.Warn().Str("environment", cfg.Worker.Environment).Strs("accept_env", cfg.Hooks.AcceptEnv).
 			Msg("events of the mails sent from here are not taken: --environment is not in --accept-env")
 	}
-	return errors.Join(s.API.Listen(), s.Hooks.Listen())
+	return errors.Join(s.API.Listen(), s.Hooks.Listen(), s.addConsole(cfg, env))
+}
+
+func (s *System) addConsole(cfg Config, env cmdutil.Env) (err error) {
+	if cfg.Console.Addr == "" {
+		return nil
+	}
+	if s.Console, err = console.New(cfg.Console, console.Deps{Queue: s.client, Records: s.stores.Stats}, env.Log); err != nil {
+		return err
+	}
+	return s.Console.Listen()
 }
 
 // Run runs all parts until ctx ends or one of them fails. The queue stops last, so that the others can give back what
@@ -95,6 +107,9 @@ func (s *System) Run(ctx context.Context) error {
 	parts.Go(func() error { return s.API.Run(partsCtx) })
 	parts.Go(func() error { return s.Hooks.Run(partsCtx) })
 	parts.Go(func() error { return s.worker.Run(partsCtx) })
+	if s.Console != nil {
+		parts.Go(func() error { return s.Console.Run(partsCtx) })
+	}
 	err := parts.Wait()
 	stopQueue()
 	return errors.Join(err, queue.Wait())

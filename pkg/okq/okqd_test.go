@@ -237,3 +237,21 @@ func TestNoEventIsLostWhenOkqdRestarts(t *testing.T) {
 		}
 	}
 }
+
+func TestTrafficIsCountedByQueue(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	c := newClient(t, okqdtest.RunT(t).Addr)
+	pushN(t, c, `odd "name", in=1`, 3)
+	pushN(t, c, "q", 2)
+	if events, err := c.Pop(ctx, "q", 1, time.Minute); err != nil || len(events) != 1 {
+		t.Fatalf("popped %v %v", events, err)
+	}
+	if ok, err := c.Ack(ctx, "q", "0"); !ok || err != nil {
+		t.Fatalf("ack: %v %v", ok, err)
+	}
+	traffic, err := c.Traffic(ctx)
+	if err != nil || traffic["q"] != (okq.Traffic{Pushed: 2, Acked: 1}) || traffic[`odd "name", in=1`] != (okq.Traffic{Pushed: 3}) {
+		t.Errorf("traffic %+v, %v; want 2 pushed and 1 acked, 3 pushed", traffic, err)
+	}
+}

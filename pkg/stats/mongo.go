@@ -17,7 +17,7 @@ import (
 // Mongo keeps records in the collection "records".
 type Mongo struct{ records *mongo.Collection }
 
-// indexTimeout bounds the building of an index. The larger one is there already wherever 0.4.0 has run.
+// indexTimeout bounds the building of the indexes, of which one is there already wherever 0.4.0 has run.
 const indexTimeout = 10 * time.Minute
 
 // NewMongo returns a store over db, whose writes must be acknowledged by a majority, after making its indexes.
@@ -25,32 +25,16 @@ func NewMongo(ctx context.Context, db *mongo.Database) (*Mongo, error) {
 	m := &Mongo{db.Collection("records")}
 	ctx, cancel := context.WithTimeout(ctx, indexTimeout)
 	defer cancel()
-	for _, index := range indexes() {
-		_, err := m.records.Indexes().CreateOne(ctx, index)
-		if err != nil && !differs(err) {
+	last := mongo.IndexModel{
+		Keys:    bson.D{{Key: "uid", Value: 1}, {Key: "r", Value: 1}, {Key: "tc", Value: 1}},
+		Options: options.Index().SetSparse(true), // as 0.4.0 made it
+	}
+	for _, index := range append(queryIndexes(), last) {
+		if _, err := m.records.Indexes().CreateOne(ctx, index); err != nil && !differs(err) {
 			return nil, available(fmt.Errorf("make the indexes of records: %w", err))
 		}
 	}
 	return m, nil
-}
-
-// indexes are that of Last, as 0.4.0 made it, and that of Gaps, which holds only the few mails that are on their way.
-func indexes() []mongo.IndexModel {
-	return []mongo.IndexModel{
-		{
-			Keys:    bson.D{{Key: "uid", Value: 1}, {Key: "r", Value: 1}, {Key: "tc", Value: 1}},
-			Options: options.Index().SetSparse(true),
-		},
-		{
-			Keys:    bson.D{{Key: "ts", Value: 1}},
-			Options: options.Index().SetPartialFilterExpression(undelivered()),
-		},
-	}
-}
-
-// undelivered matches accepted mails of which no event came that counts as a state.
-func undelivered() bson.D {
-	return bson.D{{Key: "st", Value: Accepted}, {Key: "s", Value: int64(0)}}
 }
 
 // differs tells whether an index could not be made because there is one of its name or keys with other options, which
@@ -119,30 +103,6 @@ func (m *Mongo) Last(ctx context.Context, recipient, uniqueID string) (*Record, 
 		return nil, available(fmt.Errorf("find last record: %w", err))
 	}
 	return doc.entry().shown(), nil
-}
-
-// Gaps implements Store.
-func (m *Mongo) Gaps(ctx context.Context, before time.Time, each func(*Record) error) error {
-	silent := append(undelivered(),
-		bson.E{Key: "ev", Value: bson.D{{Key: "$exists", Value: false}}}, bson.E{Key: "ts", Value: bson.D{{Key: "$lt", Value: before}}})
-	cursor, err := m.records.Find(ctx, silent, options.Find().SetSort(bson.D{{Key: "ts", Value: 1}, {Key: "_id", Value: 1}}))
-	if err != nil {
-		return available(fmt.Errorf("find mails without events: %w", err))
-	}
-	defer cursor.Close(ctx)
-	for cursor.Next(ctx) {
-		var doc document
-		if err := cursor.Decode(&doc); err != nil {
-			return fmt.Errorf("find mails without events: %w", err)
-		}
-		if err := each(doc.entry().shown()); err != nil {
-			return err
-		}
-	}
-	if err := cursor.Err(); err != nil {
-		return available(fmt.Errorf("find mails without events: %w", err))
-	}
-	return nil
 }
 
 // write sends the models in one unordered bulk. It returns how many records the updates matched, and which models were

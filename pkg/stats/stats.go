@@ -135,8 +135,9 @@ type Store interface {
 	// Last returns the latest mail to recipient with uniqueID that SendGrid accepted, or nil.
 	Last(ctx context.Context, recipient, uniqueID string) (*Record, error)
 
-	// Gaps calls each for every mail that SendGrid accepted before the time given and of which no event ever came,
-	// oldest acceptance first, and ends with each's first error. Mails of 0.4.0, which did not keep all events, are
-	// left out.
-	Gaps(ctx context.Context, before time.Time, each func(*Record) error) error
+	// Find returns the records that q asks for.
+	Find(ctx context.Context, q Query) ([]*Record, error)
+
+	// CountUnknown counts the mails whose outcome is unknown, as far as atMost.
+	CountUnknown(ctx context.Context, atMost int) (int, error)
 }

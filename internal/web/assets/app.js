@@ -51,7 +51,7 @@ let stream;
 function listen() {
   stream?.close();
   if (document.hidden) return;
-  stream = new EventSource("/api/stream");
+  stream = new EventSource(document.body.dataset.stream);
   stream.onmessage = (message) => { if (message.data !== revision) refresh(); };
 }
 document.addEventListener("visibilitychange", listen);

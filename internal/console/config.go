@@ -1,0 +1,83 @@
+package console
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// DefaultAddr is where a console listens that is not told otherwise.
+const DefaultAddr = "127.0.0.1:8995"
+
+// minPassword is how many bytes a password has at least. Logins are slowed down, so that this cannot be guessed.
+const minPassword = 12
+
+// Config is the flags of the console.
+type Config struct {
+	Addr                 string
+	PasswordFile         string
+	ReadOnlyPasswordFile string
+}
+
+// AddFlags defines the flags.
+func (c *Config) AddFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.Addr, "console-addr", DefaultAddr, "address of the console; other machines may reach it only with --console-password-file")
+	fs.StringVar(&c.PasswordFile, "console-password-file", "", "file with the console's password, 12 bytes or more; without it there is no login")
+	fs.StringVar(&c.ReadOnlyPasswordFile, "console-read-only-password-file", "", "file with another password, for users who may look and change nothing")
+}
+
+// Validate names the flags that are wrong.
+func (c *Config) Validate() error {
+	var errs []error
+	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
+		errs = append(errs, fmt.Errorf("--console-addr: %w", err))
+	} else if c.PasswordFile == "" && !isLoopback(c.Addr) {
+		errs = append(errs, fmt.Errorf("--console-addr: %s can be reached from other machines: set --console-password-file, or listen on 127.0.0.1", c.Addr))
+	}
+	if c.ReadOnlyPasswordFile != "" && c.PasswordFile == "" {
+		errs = append(errs, errors.New("--console-read-only-password-file needs --console-password-file"))
+	}
+	return errors.Join(errs...)
+}
+
+// isLoopback tells whether only this machine can reach host:port, or a host alone.
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		host = strings.Trim(addr, "[]")
+	}
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+// passwords reads the files: what each role logs in with.
+func (c *Config) passwords() (map[role]string, error) {
+	passwords := map[role]string{}
+	for _, f := range []struct {
+		role       role
+		flag, path string
+	}{
+		{operator, "--console-password-file", c.PasswordFile},
+		{reader, "--console-read-only-password-file", c.ReadOnlyPasswordFile},
+	} {
+		if f.path == "" {
+			continue
+		}
+		b, err := os.ReadFile(f.path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.flag, err)
+		}
+		password := strings.TrimRight(string(b), "\r\n")
+		if len(password) < minPassword {
+			return nil, fmt.Errorf("%s: %s must hold a password of at least %d bytes", f.flag, f.path, minPassword)
+		}
+		passwords[f.role] = password
+	}
+	if p, ok := passwords[reader]; ok && p == passwords[operator] {
+		return nil, errors.New("--console-read-only-password-file: the password is that of --console-password-file")
+	}
+	return passwords, nil
+}

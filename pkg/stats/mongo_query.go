@@ -1,0 +1,103 @@
+package stats
+
+import (
+	"context"
+	"fmt"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// queryIndexes are what Find and CountUnknown need beside the index that 0.4.0 made.
+func queryIndexes() []mongo.IndexModel {
+	return []mongo.IndexModel{
+		{Keys: bson.D{{Key: "r", Value: 1}, {Key: "tc", Value: 1}, {Key: "_id", Value: 1}}},
+		{
+			Keys:    bson.D{{Key: "tc", Value: 1}, {Key: "_id", Value: 1}},
+			Options: options.Index().SetName("unknown").SetPartialFilterExpression(bson.D{{Key: "st", Value: Unknown}}),
+		},
+	}
+}
+
+func mongoUnknown() bson.D {
+	return bson.D{
+		{Key: "st", Value: Unknown},
+		{Key: "s", Value: 0},
+		{Key: "ev", Value: bson.D{{Key: "$exists", Value: false}}},
+	}
+}
+
+// Find implements Store.
+func (m *Mongo) Find(ctx context.Context, q Query) ([]*Record, error) {
+	newest := bson.D{{Key: "tc", Value: -1}, {Key: "_id", Value: -1}}
+	if q.Recipient == "" && !q.Unknown {
+		found, err := m.query(ctx, bson.D{{Key: "uid", Value: q.UniqueID}},
+			bson.D{{Key: "uid", Value: -1}, {Key: "r", Value: -1}, {Key: "tc", Value: -1}}, q.Limit)
+		return shown(found), err
+	}
+	before, err := mongoBefore(q.Before)
+	if err != nil {
+		return nil, fmt.Errorf("find records: %w", err)
+	}
+	if q.Unknown {
+		found, err := m.query(ctx, append(mongoUnknown(), before...), newest, q.Limit)
+		return shown(found), err
+	}
+	var all []*entry
+	for _, spelling := range spellings(q.Recipient) {
+		filter := bson.D{{Key: "r", Value: spelling}}
+		if q.UniqueID != "" {
+			filter = append(filter, bson.E{Key: "uid", Value: q.UniqueID})
+		}
+		found, err := m.query(ctx, append(filter, before...), newest, q.Limit)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return merge(all, q.Limit), nil
+}
+
+// mongoBefore is the condition to come after r, newest first.
+func mongoBefore(r *Record) (bson.D, error) {
+	if r == nil {
+		return nil, nil
+	}
+	id, err := objectID(r.ID)
+	if err != nil {
+		return nil, err
+	}
+	return bson.D{
+		{Key: "tc", Value: bson.D{{Key: "$lte", Value: r.Created}}},
+		{Key: "$or", Value: bson.A{
+			bson.D{{Key: "tc", Value: bson.D{{Key: "$lt", Value: r.Created}}}},
+			bson.D{{Key: "_id", Value: bson.D{{Key: "$lt", Value: id}}}},
+		}},
+	}, nil
+}
+
+func (m *Mongo) query(ctx context.Context, filter, sort bson.D, limit int) ([]*entry, error) {
+	cursor, err := m.records.Find(ctx, filter, options.Find().SetSort(sort).SetLimit(int64(limit)))
+	if err != nil {
+		return nil, available(fmt.Errorf("find records: %w", err))
+	}
+	var docs []document
+	if err := cursor.All(ctx, &docs); err != nil {
+		return nil, available(fmt.Errorf("find records: %w", err))
+	}
+	found := make([]*entry, len(docs))
+	for i := range docs {
+		found[i] = docs[i].entry()
+	}
+	return found, nil
+}
+
+// CountUnknown implements Store.
+func (m *Mongo) CountUnknown(ctx context.Context, atMost int) (int, error) {
+	n, err := m.records.CountDocuments(ctx, mongoUnknown(), options.Count().SetLimit(int64(atMost)))
+	if err != nil {
+		return 0, available(fmt.Errorf("count unknown outcomes: %w", err))
+	}
+	return int(n), nil
+}

@@ -1,0 +1,33 @@
+package stats
+
+import "slices"
+
+// A Query asks for records, the newest first. Each way to ask has its index: of a recipient (in the spelling given, and
+// in lower case), of a unique ID (then recipient by recipient), of both, or of no more than those whose outcome is
+// unknown.
+type Query struct {
+	Recipient string
+	UniqueID  string
+	Unknown   bool    // alone: mails that SendGrid may have, and that no event proved
+	Before    *Record // go on after the last record of the page before; not with a unique ID alone
+	Limit     int
+}
+
+// merge makes one answer of those for several spellings.
+func merge(found []*entry, limit int) []*Record {
+	slices.SortStableFunc(found, func(a, b *entry) int {
+		if a.after(&b.Record) {
+			return -1
+		}
+		return 1
+	})
+	return shown(found[:min(limit, len(found))])
+}
+
+func shown(found []*entry) []*Record {
+	records := make([]*Record, len(found))
+	for i, e := range found {
+		records[i] = e.shown()
+	}
+	return records
+}
