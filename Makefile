@@ -1,7 +1,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help build test test-fast test-race test-heavy fault-worker bench-worker bench-hooks lint fmt fuzz bench services services-down
+.PHONY: help build test test-fast test-race test-heavy fault-worker fault-hooks bench-worker bench-hooks lint fmt fuzz bench services services-down
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ fuzz: ## Each fuzz target for FUZZTIME (10s)
 
 bench: ## The benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
+
+fault-hooks: ## 20,000 mails' events, shuffled and tripled, while pm-hooks and okqd are killed (PM_FAULT_SEED repeats a run)
+	PM_HEAVY=1 PM_FAULT_MAILS=20000 go test -count=1 -run '^TestHeavyKilledHooks' -v -timeout 60m ./e2e
 
 bench-worker: ## pm-worker: drain and fold, against MongoDB (PM_TEST_MONGO)
 	cd bench && go run ./worker
