@@ -13,12 +13,13 @@ import (
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
-func TestStatusOfEachKindOfRequest(t *testing.T) {
-	t.Parallel()
+func TestStatusOfEachKindOfRequest(t *testing.T) { onEachEngine(t, statusOfEachKindOfRequest) }
+
+func statusOfEachKindOfRequest(t *testing.T, e engine) {
 	s := newSigner(t)
 	cfg := defaults(t)
 	cfg.Pass, cfg.PublicKeys = "secret", []string{s.public(t)}
-	in := run(t, cfg)
+	in := e.run(t, cfg)
 	good := []byte("[" + event("open", 1) + "]\r\n")
 	auth := func(pass string) http.Header {
 		r := http.Request{Header: http.Header{}}
@@ -73,9 +74,10 @@ func TestStatusOfEachKindOfRequest(t *testing.T) {
 	}
 }
 
-func TestBodiesThatAreNotABatchAre400(t *testing.T) {
-	t.Parallel()
-	in := run(t, defaults(t))
+func TestBodiesThatAreNotABatchAre400(t *testing.T) { onEachEngine(t, bodiesThatAreNotABatchAre400) }
+
+func bodiesThatAreNotABatchAre400(t *testing.T, e engine) {
+	in := e.run(t, defaults(t))
 	ev := event("open", 1)
 	for body, want := range map[string]int{
 		``: 400, `null`: 400, `"x"`: 400, `5`: 400, `{}`: 400, ev: 400, `[`: 400, `[]]`: 400, `[] []`: 400, `[,]`: 400,
@@ -94,8 +96,11 @@ func TestBodiesThatAreNotABatchAre400(t *testing.T) {
 }
 
 func TestABadElementDoesNotCostTheBatch(t *testing.T) {
-	t.Parallel()
-	in := run(t, defaults(t))
+	onEachEngine(t, aBadElementDoesNotCostTheBatch)
+}
+
+func aBadElementDoesNotCostTheBatch(t *testing.T, e engine) {
+	in := e.run(t, defaults(t))
 	first, last := event("delivered", 1), event("open", 2)
 	bad := []string{
 		`null`, `7`, `"x"`, `[]`, `[{"event":"open"}]`, `{}`, `{"event":null}`, `{"event":{}}`, `{"event":["open"]}`,
@@ -110,9 +115,10 @@ func TestABadElementDoesNotCostTheBatch(t *testing.T) {
 	}
 }
 
-func TestEventsAreKeptAsTheyCame(t *testing.T) {
-	t.Parallel()
-	in := run(t, defaults(t))
+func TestEventsAreKeptAsTheyCame(t *testing.T) { onEachEngine(t, eventsAreKeptAsTheyCame) }
+
+func eventsAreKeptAsTheyCame(t *testing.T, e engine) {
+	in := e.run(t, defaults(t))
 	odd := `{ "event" : "op\u0065n", "timestamp":"1767225600" ,"pm\u0053tatsID":"` + statsID + `", "n": 1.00e2, "x":"\ud83d\ude00 é<&>", "event2":[{"event":"bounce"}] }`
 	if got := in.post(t, []byte("["+odd+"\t,\r\n"+odd+"]\r\n")); got != 200 {
 		t.Fatalf("status %d", got)
@@ -121,7 +127,10 @@ func TestEventsAreKeptAsTheyCame(t *testing.T) {
 }
 
 func TestOnlyOurEventsOfAcceptedEnvironmentsAreKept(t *testing.T) {
-	t.Parallel()
+	onEachEngine(t, onlyOurEventsOfAcceptedEnvironmentsAreKept)
+}
+
+func onlyOurEventsOfAcceptedEnvironmentsAreKept(t *testing.T, e engine) {
 	with := func(fields string) string { return `{"event":"open",` + fields + `}` }
 	id := `"pmStatsID":"` + statsID + `"`
 	cases := []struct{ name, event, result string }{
@@ -138,8 +147,9 @@ func TestOnlyOurEventsOfAcceptedEnvironmentsAreKept(t *testing.T) {
 		{"a stats id that is none of ours", with(`"pmStatsID":"6920D5C40000000000000001"`), "not_ours"},
 		{"of two stats ids the last counts", with(`"pmStatsID":"x",` + id), "accepted"},
 	}
+	okqd := e.start(t)
 	for _, c := range cases {
-		in := run(t, defaults(t))
+		in := runOver(t, defaults(t), okqd.Addr)
 		if got := in.post(t, []byte("["+c.event+"]")); got != 200 {
 			t.Errorf("%s: status %d", c.name, got)
 		}
@@ -152,9 +162,10 @@ func TestOnlyOurEventsOfAcceptedEnvironmentsAreKept(t *testing.T) {
 	}
 }
 
-func TestEveryTypeOfEvent(t *testing.T) {
-	t.Parallel()
-	in := run(t, defaults(t))
+func TestEveryTypeOfEvent(t *testing.T) { onEachEngine(t, everyTypeOfEvent) }
+
+func everyTypeOfEvent(t *testing.T, e engine) {
+	in := e.run(t, defaults(t))
 	wire := read(t, "sendgrid-events.wire")
 	if got := in.post(t, wire); got != 200 {
 		t.Fatalf("status %d", got)
@@ -185,8 +196,9 @@ func TestEveryTypeOfEvent(t *testing.T) {
 	}
 }
 
-func TestEveryTrap(t *testing.T) {
-	t.Parallel()
+func TestEveryTrap(t *testing.T) { onEachEngine(t, everyTrap) }
+
+func everyTrap(t *testing.T, e engine) {
 	var traps []struct {
 		Why   string
 		Event json.RawMessage
@@ -199,7 +211,7 @@ func TestEveryTrap(t *testing.T) {
 		"unknown eve": true,
 		"custom args": true, // another system's mail
 	}
-	in := run(t, defaults(t))
+	in := e.run(t, defaults(t))
 	var batch, want []string
 	for _, trap := range traps {
 		batch = append(batch, string(trap.Event))
@@ -223,8 +235,11 @@ func TestEveryTrap(t *testing.T) {
 }
 
 func TestAOneClickEventFromOutsideIsUnknown(t *testing.T) {
-	t.Parallel()
-	in := run(t, defaults(t))
+	onEachEngine(t, aOneClickEventFromOutsideIsUnknown)
+}
+
+func aOneClickEventFromOutsideIsUnknown(t *testing.T, e engine) {
+	in := e.run(t, defaults(t))
 	raw, err := job.EncodeOneClick("victim@example.com", 4, time.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -237,8 +252,11 @@ func TestAOneClickEventFromOutsideIsUnknown(t *testing.T) {
 }
 
 func TestAnyPathIsAnsweredWithoutRedirects(t *testing.T) {
-	t.Parallel()
-	in := run(t, defaults(t))
+	onEachEngine(t, anyPathIsAnsweredWithoutRedirects)
+}
+
+func anyPathIsAnsweredWithoutRedirects(t *testing.T, e engine) {
+	in := e.run(t, defaults(t))
 	for _, path := range []string{"/", "//", "/a//b/../c", "/.", "/%2e%2e/x?y=z"} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(in.url, "http://"))
 		if err != nil {
@@ -253,9 +271,10 @@ func TestAnyPathIsAnsweredWithoutRedirects(t *testing.T) {
 	}
 }
 
-func TestCompressedBodiesAreRefused(t *testing.T) {
-	t.Parallel()
-	in := run(t, defaults(t))
+func TestCompressedBodiesAreRefused(t *testing.T) { onEachEngine(t, compressedBodiesAreRefused) }
+
+func compressedBodiesAreRefused(t *testing.T, e engine) {
+	in := e.run(t, defaults(t))
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
 	z.Write(bytes.Repeat([]byte("[]"), 1<<20))

@@ -21,10 +21,10 @@ func batchOf(from, n int) []byte {
 }
 
 // TestNothingIsLostWhileOkqIsAway does what SendGrid does with an answer that is not 2xx: it sends the same again.
-func TestNothingIsLostWhileOkqIsAway(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	okqd := okqdtest.RunT(t, okqdtest.WithDir(dir))
+func TestNothingIsLostWhileOkqIsAway(t *testing.T) { onEachEngine(t, nothingIsLostWhileOkqIsAway) }
+
+func nothingIsLostWhileOkqIsAway(t *testing.T, e engine) {
+	okqd := e.start(t)
 	in := runOver(t, defaults(t), okqd.Addr)
 	if got := in.post(t, batchOf(0, 10)); got != 200 {
 		t.Fatalf("status %d", got)
@@ -39,7 +39,7 @@ func TestNothingIsLostWhileOkqIsAway(t *testing.T) {
 	if got := in.post(t, []byte("[]")); got != 200 {
 		t.Errorf("nothing to keep: %d, want 200 without okq", got)
 	}
-	okqdtest.RunT(t, okqdtest.WithDir(dir), okqdtest.WithAddr(okqd.Addr))
+	e.start(t, okqdtest.WithAddr(okqd.Addr))
 	deadline := time.Now().Add(time.Minute)
 	for in.post(t, second) != 200 {
 		if time.Now().After(deadline) {
@@ -55,8 +55,11 @@ func TestNothingIsLostWhileOkqIsAway(t *testing.T) {
 }
 
 func TestTheSamePostAgainIsNoSecondEvent(t *testing.T) {
-	t.Parallel()
-	in := run(t, defaults(t))
+	onEachEngine(t, theSamePostAgainIsNoSecondEvent)
+}
+
+func theSamePostAgainIsNoSecondEvent(t *testing.T, e engine) {
+	in := e.run(t, defaults(t))
 	body := batchOf(0, 9000) // in several parts
 	for range 3 {
 		if got := in.post(t, body); got != 200 {
@@ -92,9 +95,10 @@ func TestAnOkqThatDoesNotAnswerIs503(t *testing.T) {
 	}
 }
 
-func TestAPostOfEightMiBIsKept(t *testing.T) {
-	t.Parallel()
-	in := run(t, defaults(t))
+func TestAPostOfEightMiBIsKept(t *testing.T) { onEachEngine(t, aPostOfEightMiBIsKept) }
+
+func aPostOfEightMiBIsKept(t *testing.T, e engine) {
+	in := e.run(t, defaults(t))
 	body := batchOf(0, 40_000)
 	body = append(body, bytes.Repeat([]byte(" "), 8<<20-len(body))...)
 	if got := in.post(t, body); got != 200 {

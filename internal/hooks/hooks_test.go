@@ -24,6 +24,7 @@ import (
 
 	"github.com/levenlabs/postmaster/internal/hooks"
 	"github.com/levenlabs/postmaster/internal/okqd/okqdtest"
+	"github.com/levenlabs/postmaster/internal/testenv"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
 )
@@ -85,6 +86,33 @@ func defaults(t testing.TB) hooks.Config {
 	cfg.AddFlags(pflag.NewFlagSet("", pflag.ContinueOnError))
 	cfg.Addr = "127.0.0.1:0"
 	return cfg
+}
+
+// An engine is what a test's okqd keeps its queues in. A second okqd finds what the first had.
+type engine struct{ option okqdtest.Option }
+
+// onEachEngine runs a test over an okqd with a disk of its own, and over one with a Redis of its own.
+func onEachEngine(t *testing.T, test func(*testing.T, engine)) {
+	t.Parallel()
+	t.Run("local", func(t *testing.T) {
+		t.Parallel()
+		test(t, engine{okqdtest.WithDir(t.TempDir())})
+	})
+	t.Run("redis", func(t *testing.T) {
+		t.Parallel()
+		test(t, engine{okqdtest.WithRedis(testenv.StartRedis(t).Addr)})
+	})
+}
+
+func (e engine) start(t testing.TB, opts ...okqdtest.Option) *okqdtest.Server {
+	t.Helper()
+	return okqdtest.RunT(t, append(opts, e.option)...)
+}
+
+// run starts pm-hooks over an okqd with this engine.
+func (e engine) run(t testing.TB, cfg hooks.Config) *instance {
+	t.Helper()
+	return runOver(t, cfg, e.start(t).Addr)
 }
 
 // run starts pm-hooks over an okq of its own.
