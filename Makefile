@@ -1,7 +1,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help build test test-fast test-race test-heavy fault-worker fault-hooks bench-worker bench-hooks lint fmt fuzz bench services services-down
+.PHONY: help build test test-fast test-race test-heavy fault-worker fault-hooks bench-worker bench-api bench-hooks lint fmt fuzz bench services services-down
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ fault-hooks: ## 20,000 mails' events, shuffled and tripled, while pm-hooks and o
 
 bench-worker: ## pm-worker: drain and fold, against MongoDB (PM_TEST_MONGO)
 	cd bench && go run ./worker
+
+bench-api: ## pm-api: Enqueue of 1 KiB onto okqd's disk, against a net/http server that only reads and answers
+	cd bench && go run ./api
 
 bench-hooks: ## pm-hooks: signed POSTs of 1,000 events onto okqd's disk, against a handler that only verifies
 	cd bench && go run ./hooks

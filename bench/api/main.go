@@ -1,0 +1,84 @@
+// Command api measures pm-api: Enqueue of a mail of 1 KiB, on okqd's disk before the answer. Run it with
+// `make bench-api`. The yardstick is a net/http server that reads the same request and answers a constant, under the
+// same load; the two take turns, so that what else the machine does falls on both.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"time"
+)
+
+func main() {
+	duration := flag.Duration("duration", 3*time.Second, "length of a turn")
+	turns := flag.Int("turns", 5, "turns of each")
+	connections := flag.Int("connections", 64, "connections, each with a call in flight")
+	yardstick := flag.Bool("yardstick", false, "be the yardstick") // used by the program itself
+	flag.Parse()
+	if *yardstick {
+		fmt.Fprintln(os.Stderr, serveYardstick())
+		os.Exit(1)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *duration, *turns, *connections); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, duration time.Duration, turns, connections int) error {
+	s, err := setUp(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.tearDown()
+	var api, bare []result
+	var ratios []float64
+	for turn := range turns + 1 {
+		b, err := load(ctx, s.bare.addr, connections, duration)
+		if err != nil {
+			return fmt.Errorf("yardstick: %w", err)
+		}
+		a, err := load(ctx, s.api.addr, connections, duration)
+		if err != nil {
+			return fmt.Errorf("pm-api: %w", err)
+		}
+		api, bare = append(api, a), append(bare, b)
+		if turn > 0 { // the first warms up
+			ratios = append(ratios, a.rate()/b.rate())
+		}
+	}
+	fmt.Printf("Enqueue, %d bytes a call, %d connections; median of %d turns of %v\n", len(call()), connections, turns, duration)
+	fmt.Println("pm-api, fsynced:     ", median(api[1:]))
+	fmt.Println("read and answer only:", median(bare[1:]))
+	slices.Sort(ratios)
+	fmt.Printf("ratio %.2f (%.2f to %.2f); CPU a call: pm-api %.0f µs, okqd %.0f µs, yardstick %.0f µs; peak memory of pm-api %d MiB\n",
+		ratios[turns/2], ratios[0], ratios[turns-1], s.api.cpuPer(api), s.okqd.cpuPer(api), s.bare.cpuPer(bare), s.api.peakMiB())
+	return nil
+}
+
+// A result is what one turn did.
+type result struct {
+	took      time.Duration
+	latencies []time.Duration // sorted
+}
+
+func (r result) rate() float64 { return float64(len(r.latencies)) / r.took.Seconds() }
+
+func (r result) String() string {
+	at := func(q float64) time.Duration {
+		return r.latencies[int(q*float64(len(r.latencies)-1))].Round(10 * time.Microsecond)
+	}
+	return fmt.Sprintf("%6.0f calls/s, p50 %v, p99 %v, longest %v", r.rate(), at(0.5), at(0.99), at(1))
+}
+
+// median is the turn with the median rate.
+func median(results []result) result {
+	sorted := slices.SortedFunc(slices.Values(results), func(a, b result) int { return len(a.latencies) - len(b.latencies) })
+	return sorted[len(sorted)/2]
+}
