@@ -105,15 +105,30 @@ func (m *Mongo) Last(ctx context.Context, recipient, uniqueID string) (*Record, 
 	return doc.entry().shown(), nil
 }
 
-// write sends the models in one unordered bulk. It returns how many records the updates matched, and which models were
+// write sends the models, the inserts first. It returns how many records the updates matched, and which models were
 // inserts that met an existing record.
-func (m *Mongo) write(ctx context.Context, models []mongo.WriteModel) (matched int, met []int, err error) {
-	if len(models) == 0 {
-		return 0, nil, nil
+//
+// IMPORTANT: each update is a call of its own. A server that does a bulk in one transaction (FerretDB) would hold the
+// records of one update while it waits for those of the next; two such bulks over the same mails wait in a circle.
+func (m *Mongo) write(ctx context.Context, inserts []mongo.WriteModel, updates []update) (matched int, met []int, err error) {
+	if len(inserts) > 0 {
+		_, err = m.records.BulkWrite(ctx, inserts, options.BulkWrite().SetOrdered(false))
+		if met, err = database.Duplicates(err); err != nil {
+			return 0, nil, err
+		}
 	}
-	result, err := m.records.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
-	if met, err = database.Duplicates(err); err != nil {
-		return 0, nil, err
+	for _, u := range updates {
+		result, err := m.records.UpdateMany(ctx, u.filter, u.changes)
+		if err != nil {
+			return 0, nil, err
+		}
+		matched += int(result.MatchedCount)
 	}
-	return int(result.MatchedCount), met, nil
+	return matched, met, nil
+}
+
+// update is one statement that changes many records.
+type update struct {
+	filter  bson.D
+	changes any
 }

@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -9,7 +8,6 @@ import (
 	"strconv"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/levenlabs/postmaster/pkg/job"
 )
@@ -38,11 +36,11 @@ func (m *Mongo) foldDeltas(ctx context.Context, deltas map[job.ID]*delta) (map[j
 	if len(deltas) == 0 {
 		return known, nil
 	}
-	models, err := foldModels(deltas)
+	updates, err := foldUpdates(deltas)
 	if err != nil {
 		return nil, err
 	}
-	matched, _, err := m.write(ctx, models)
+	matched, _, err := m.write(ctx, nil, updates)
 	if err != nil {
 		return nil, err
 	}
@@ -62,17 +60,17 @@ func (m *Mongo) foldDeltas(ctx context.Context, deltas map[job.ID]*delta) (map[j
 	return known, nil
 }
 
-// foldModels returns the updates, each mail in one of them. They are sorted by mail, so that two folds of the same mails
-// do not wait for each other in a circle.
-func foldModels(deltas map[job.ID]*delta) ([]mongo.WriteModel, error) {
+// foldUpdates returns the updates, each mail in one of them. Each names its mails in order, so that two folds of the same
+// mails do not wait for each other in a circle.
+func foldUpdates(deltas map[job.ID]*delta) ([]update, error) {
 	alike := map[string][]job.ID{}
 	for _, id := range slices.Sorted(maps.Keys(deltas)) {
 		key := deltas[id].key()
 		alike[key] = append(alike[key], id)
 	}
-	var models []mongo.WriteModel
+	var updates []update
 	var rest []job.ID
-	for _, ids := range slices.SortedFunc(maps.Values(alike), func(a, b []job.ID) int { return cmp.Compare(a[0], b[0]) }) {
+	for _, ids := range alike {
 		d := deltas[ids[0]]
 		if len(ids) < minAlike || d.reason != "" {
 			rest = append(rest, ids...)
@@ -83,12 +81,12 @@ func foldModels(deltas map[job.ID]*delta) ([]mongo.WriteModel, error) {
 			if err != nil {
 				return nil, err
 			}
-			models = append(models, alikeUpdate(oids, d))
+			updates = append(updates, alikeUpdate(oids, d))
 		}
 	}
 	slices.Sort(rest)
 	tables, err := tableUpdates(rest, deltas)
-	return append(models, tables...), err
+	return append(updates, tables...), err
 }
 
 // key is equal for deltas that are.
@@ -105,7 +103,7 @@ func (d *delta) key() string {
 }
 
 // alikeUpdate applies one delta, which has no reason, to many records.
-func alikeUpdate(ids []bson.ObjectID, d *delta) mongo.WriteModel {
+func alikeUpdate(ids []bson.ObjectID, d *delta) update {
 	var first bson.D
 	for _, kind := range slices.Sorted(maps.Keys(d.evidence)) {
 		first = append(first, bson.E{Key: "ev." + kind, Value: d.evidence[kind]})
@@ -114,6 +112,5 @@ func alikeUpdate(ids []bson.ObjectID, d *delta) mongo.WriteModel {
 	if d.bits != 0 {
 		changes = append(changes, bson.E{Key: "$bit", Value: bson.D{{Key: "s", Value: bson.D{{Key: "or", Value: d.bits}}}}})
 	}
-	return mongo.NewUpdateManyModel().SetUpdate(changes).
-		SetFilter(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}})
+	return update{bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, changes}
 }

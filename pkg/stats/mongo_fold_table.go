@@ -5,13 +5,12 @@ import (
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
 // tableUpdates apply to each mail its own delta: entry.fold in MongoDB's words.
-func tableUpdates(ids []job.ID, deltas map[job.ID]*delta) ([]mongo.WriteModel, error) {
+func tableUpdates(ids []job.ID, deltas map[job.ID]*delta) ([]update, error) {
 	var t table
 	var all delta // what any of them has
 	kinds := map[string]bool{}
@@ -39,7 +38,7 @@ func tableUpdates(ids []job.ID, deltas map[job.ID]*delta) ([]mongo.WriteModel, e
 		first := bson.D{{Key: "$ifNull", Value: bson.A{lesser("ev." + kind), "$$REMOVE"}}}
 		fields = append(fields, bson.E{Key: "ev." + kind, Value: first})
 	}
-	return t.models(nil, bson.D{{Key: "$set", Value: fields}}), nil
+	return t.updates(nil, bson.D{{Key: "$set", Value: fields}}), nil
 }
 
 func (d *delta) row() bson.D {

@@ -2,7 +2,6 @@ package stats
 
 import (
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
 // A ledger gathers changes of records by what they expect of them, which is one thing for each number of attempts.
@@ -29,13 +28,13 @@ func (l *ledger) add(key int, guard bson.D, id bson.ObjectID, row bson.D) {
 	g.table.add(id, row)
 }
 
-func (l *ledger) models() []mongo.WriteModel {
+func (l *ledger) updates() []update {
 	merge := bson.D{{Key: "$replaceWith", Value: bson.D{{Key: "$mergeObjects", Value: bson.A{
 		"$$ROOT", "$row", bson.D{{Key: "ts", Value: larger("ts")}, {Key: "at", Value: larger("at")}},
 	}}}}}
-	var models []mongo.WriteModel
+	var updates []update
 	for _, key := range l.order {
-		models = append(models, l.byKey[key].models(l.byKey[key].guard, merge)...)
+		updates = append(updates, l.byKey[key].updates(l.byKey[key].guard, merge)...)
 	}
-	return models
+	return updates
 }

@@ -25,7 +25,7 @@ func (m *Mongo) Begin(ctx context.Context, attempts []Attempt) ([]bool, error) {
 func (m *Mongo) begin(ctx context.Context, attempts []Attempt) ([]bool, error) {
 	won := make([]bool, len(attempts))
 	var inserts []mongo.WriteModel
-	var updates ledger
+	var changes ledger
 	var first, later []int // the attempts that are inserted and updated
 	for i, a := range attempts {
 		id, err := objectID(a.ID)
@@ -35,11 +35,11 @@ func (m *Mongo) begin(ctx context.Context, attempts []Attempt) ([]bool, error) {
 		if a.Number == 1 {
 			inserts, first = append(inserts, mongo.NewInsertOneModel().SetDocument(newDocument(id, a))), append(first, i)
 		} else {
-			updates.add(a.Number, open(a.Number-1), id, begun(a))
+			changes.add(a.Number, open(a.Number-1), id, begun(a))
 			later = append(later, i)
 		}
 	}
-	matched, met, err := m.write(ctx, append(inserts, updates.models()...))
+	matched, met, err := m.write(ctx, inserts, changes.updates())
 	if err != nil {
 		return nil, err
 	}
@@ -64,15 +64,15 @@ func (m *Mongo) contest(ctx context.Context, attempts []Attempt, contested, met 
 	if len(contested) == 0 {
 		return nil
 	}
-	var updates ledger
+	var changes ledger
 	for _, i := range met {
 		id, err := objectID(attempts[i].ID)
 		if err != nil {
 			return err
 		}
-		updates.add(1, open(0), id, begun(attempts[i]))
+		changes.add(1, open(0), id, begun(attempts[i]))
 	}
-	if _, _, err := m.write(ctx, updates.models()); err != nil {
+	if _, _, err := m.write(ctx, nil, changes.updates()); err != nil {
 		return err
 	}
 	ids := make([]job.ID, len(contested))

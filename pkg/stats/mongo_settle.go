@@ -17,7 +17,7 @@ func (m *Mongo) Settle(ctx context.Context, settlements []Settlement) error {
 }
 
 func (m *Mongo) settle(ctx context.Context, settlements []Settlement) error {
-	var updates ledger
+	var changes ledger
 	ids := make([]bson.ObjectID, len(settlements))
 	for i, s := range settlements {
 		id, err := objectID(s.ID)
@@ -26,9 +26,9 @@ func (m *Mongo) settle(ctx context.Context, settlements []Settlement) error {
 		}
 		ids[i] = id
 		key, guard := standing(s)
-		updates.add(key, guard, id, settled(s))
+		changes.add(key, guard, id, settled(s))
 	}
-	matched, _, err := m.write(ctx, updates.models())
+	matched, _, err := m.write(ctx, nil, changes.updates())
 	if err != nil || matched == len(settlements) {
 		return err
 	}
@@ -38,16 +38,16 @@ func (m *Mongo) settle(ctx context.Context, settlements []Settlement) error {
 	for i, s := range settlements {
 		inserts[i] = missing(ids[i], s)
 	}
-	_, met, err := m.write(ctx, inserts)
+	_, met, err := m.write(ctx, inserts, nil)
 	if err != nil {
 		return err
 	}
-	updates = ledger{}
+	changes = ledger{}
 	for _, i := range met {
 		key, guard := standing(settlements[i])
-		updates.add(key, guard, ids[i], settled(settlements[i]))
+		changes.add(key, guard, ids[i], settled(settlements[i]))
 	}
-	_, _, err = m.write(ctx, updates.models())
+	_, _, err = m.write(ctx, nil, changes.updates())
 	return err
 }
 

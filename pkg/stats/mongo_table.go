@@ -19,27 +19,28 @@ func (t *table) add(id bson.ObjectID, row bson.D) {
 // maxTable bounds the rows of a statement, since the time to find one grows with their number.
 const maxTable = 128
 
-// models returns the updates of the table's records that match guard. merge is a stage that makes the new record of
+// updates returns the updates of the table's records that match guard. merge is a stage that makes the new record of
 // the old one and its row, which it finds in the field "row".
-func (t *table) models(guard bson.D, merge bson.D) []mongo.WriteModel {
-	var models []mongo.WriteModel
+func (t *table) updates(guard bson.D, merge bson.D) []update {
+	var updates []update
 	for first := 0; first < len(t.ids); first += maxTable {
 		end := min(first+maxTable, len(t.ids))
-		models = append(models, statement(t.ids[first:end], t.rows[first:end], guard, merge))
+		updates = append(updates, statement(t.ids[first:end], t.rows[first:end], guard, merge))
 	}
-	return models
+	return updates
 }
 
-func statement(ids, rows bson.A, guard, merge bson.D) mongo.WriteModel {
+func statement(ids, rows bson.A, guard, merge bson.D) update {
 	index := bson.D{{Key: "$indexOfArray", Value: bson.A{literal(ids), "$_id"}}}
 	row := bson.D{{Key: "$arrayElemAt", Value: bson.A{literal(rows), index}}}
-	return mongo.NewUpdateManyModel().
-		SetFilter(append(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, guard...)).
-		SetUpdate(mongo.Pipeline{
+	return update{
+		append(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, guard...),
+		mongo.Pipeline{
 			{{Key: "$set", Value: bson.D{{Key: "row", Value: row}}}},
 			merge,
 			{{Key: "$unset", Value: "row"}},
-		})
+		},
+	}
 }
 
 // larger is the greater of a record's field and its row's; the one that is there, if only one is.
