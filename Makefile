@@ -22,6 +22,10 @@ test-heavy: ## The tests that take minutes (TestHeavy…), against services that
 	@packages=$$(grep -rl 'testenv\.Heavy(' --include='*_test.go' . | xargs -r dirname | sort -u); \
 	[ -z "$$packages" ] || PM_HEAVY=1 go test -run '^TestHeavy' -timeout 60m $$packages
 
+.PHONY: test-deploy
+test-deploy: ## The Kubernetes manifests, against strict schemas and the programs' own flags; no services needed
+	@scripts/services deploy go test -count=1 ./deploy/...
+
 fault-worker: ## 20,000 mails while SendGrid errs and processes are killed (PM_FAULT_SEED repeats a run)
 	PM_HEAVY=1 go test -count=1 -run '^TestHeavyFaults' -v -timeout 60m ./internal/worker/faulttest
 

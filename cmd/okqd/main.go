@@ -28,6 +28,7 @@ func newCommand() *cobra.Command {
 		Run: func(ctx context.Context, env cmdutil.Env) error {
 			srv := okqd.New(cfg, env.Log, env.Metrics)
 			env.Ready.Add("okqd", srv.Ready)
+			env.Ops.HandleFunc("/queues", srv.ServeQueues)
 			return srv.Run(ctx)
 		},
 	}.Command()

@@ -1,10 +1,13 @@
 package hooks
 
 import (
+	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/levenlabs/postmaster/pkg/job"
 )
 
 type metrics struct {
@@ -60,7 +63,27 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			return nil, err
 		}
 	}
+	m.zero()
 	return m, nil
+}
+
+// zero makes the series that alerts look at: one that is 0 can be alerted on, one that is missing cannot.
+func (m *metrics) zero() {
+	m.posts.WithLabelValues(strconv.Itoa(http.StatusOK), "")
+	for status, reason := range map[int]string{
+		http.StatusForbidden: reasonSignature, http.StatusUnauthorized: reasonPassword, http.StatusServiceUnavailable: reasonOkq,
+	} {
+		m.posts.WithLabelValues(strconv.Itoa(status), reason)
+	}
+	for status := range accountStatuses {
+		m.account.WithLabelValues(status)
+	}
+	m.account.WithLabelValues("other")
+	for typ, name := range eventTypes {
+		if typ != typeOther && name != job.EventAccountStatus {
+			m.events.WithLabelValues(name, resultNames[accepted])
+		}
+	}
 }
 
 func (m *metrics) answered(status int, reason string) {

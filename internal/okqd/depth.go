@@ -37,7 +37,8 @@ func (c depthCollector) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), statusTimeout)
 	defer cancel()
 	byLabel := make(map[string]engine.Row)
-	for _, row := range queueRows(ctx, c.engine) {
+	rows, _ := queueRows(ctx, c.engine, nil) // an engine that cannot tell has no gauges
+	for _, row := range rows {
 		name := c.labels.Of(row.Queue)
 		byLabel[name] = sum(byLabel[name], row)
 	}
@@ -62,9 +63,9 @@ func sum(a, b engine.Row) engine.Row {
 	}
 }
 
-// queueRows returns all queues' states, none if the engine cannot tell.
-func queueRows(ctx context.Context, eng engine.Engine) []engine.Row {
-	ops := []engine.Op{{Kind: engine.Status}}
+// queueRows returns the states of the queues that are named, or of all.
+func queueRows(ctx context.Context, eng engine.Engine, names [][]byte) ([]engine.Row, error) {
+	ops := []engine.Op{{Kind: engine.Status, Queues: names}}
 	eng.Exec(ctx, ops, execBudget)
-	return statusRows(&ops[0])
+	return statusRows(&ops[0]), ops[0].Err
 }

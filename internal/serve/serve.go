@@ -50,6 +50,7 @@ func New(ctx context.Context, cfg Config, env cmdutil.Env) (_ *System, err error
 			return nil, fmt.Errorf("embedded queue: %w", err)
 		}
 		env.Ready.Add("okqd", s.okqd.Ready)
+		env.Ops.HandleFunc("/queues", s.okqd.ServeQueues)
 		cfg.Queue.Addrs = s.okqd.Addr().String()
 	}
 	if s.client, err = cfg.Queue.Client(env.Log); err != nil {

@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/levenlabs/postmaster/internal/sendgrid"
+	"github.com/levenlabs/postmaster/pkg/job"
 )
 
 // metrics are what the worker counts.
@@ -62,8 +63,25 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	reg.MustRegister(m.jobs, m.outcomes, m.dead, m.unknown, m.attempts, m.sendSeconds, m.storeSeconds, m.backlog, m.oldest, m.inFlight, m.inHand,
 		m.breaker, m.pauses, m.storeAway, m.events, m.foldLag)
-	for o := sendgrid.Accepted; o <= sendgrid.Unknown; o++ {
-		m.outcomes.WithLabelValues(o.String()) // a series that is 0 can be alerted on, one that is missing cannot
-	}
+	m.zero()
 	return m
+}
+
+// zero makes the series that alerts look at: one that is 0 can be alerted on, one that is missing cannot.
+func (m *metrics) zero() {
+	for o := sendgrid.Accepted; o <= sendgrid.Unknown; o++ {
+		m.outcomes.WithLabelValues(o.String())
+	}
+	for _, result := range []string{"sent", "retried", "unknown", "dead", "optedOut", "expired", "panic"} {
+		m.jobs.WithLabelValues(result)
+	}
+	for _, reason := range []string{job.ReasonRejected, job.ReasonUndecodable, job.ReasonInvalid, job.ReasonAttempts, job.ReasonDeliveries, job.ReasonUnknown} {
+		m.dead.WithLabelValues(reason)
+	}
+	for _, step := range []string{"opened", "evidence", "resend", "hold"} {
+		m.unknown.WithLabelValues(step)
+	}
+	for _, event := range []string{job.EventDelivered, job.EventBounce, job.EventSpamReport} {
+		m.events.WithLabelValues(event, "folded")
+	}
 }

@@ -65,6 +65,7 @@ func open(cfg Config, log zerolog.Logger, reg prometheus.Registerer, on platform
 	}
 	defer lock.Close() // the store has its own reference
 	e.space = newSpace(cfg, log, on)
+	reg.MustRegister(disk{e.space})
 	db, err := openStore(cfg.Dir, on.fs, lock, log, e.failure)
 	if err != nil {
 		return nil, fmt.Errorf("--data-dir %s: %w", cfg.Dir, err)

@@ -63,16 +63,24 @@ func (s *space) look() {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	usage, err := s.fs.GetDiskUsage(s.dir)
+	avail, reserve, err := s.room()
 	if err != nil {
 		s.left.Store(1 << 40)
 		return
 	}
-	avail, reserve := int64(usage.AvailBytes), min(s.minFree, int64(usage.TotalBytes/8))
 	s.left.Store(avail - reserve)
 	if err := s.ballast.trim(avail, reserve); err != nil {
 		s.log.Warn().Err(err).Msg("ballast")
 	}
+}
+
+// room returns what the disk has free, and how much of it is not for pushes.
+func (s *space) room() (available, reserve int64, err error) {
+	usage, err := s.fs.GetDiskUsage(s.dir)
+	if err != nil {
+		return 0, 0, err
+	}
+	return int64(usage.AvailBytes), min(s.minFree, int64(usage.TotalBytes/8)), nil
 }
 
 // runReclaim gives back what acknowledged events still occupy when the disk is full. The store would do so in time,
