@@ -45,9 +45,9 @@ type pod struct {
 	EnableServiceLinks            *bool  `yaml:"enableServiceLinks"`
 	TerminationGracePeriodSeconds int    `yaml:"terminationGracePeriodSeconds"`
 	SecurityContext               struct {
-		RunAsNonRoot   bool `yaml:"runAsNonRoot"`
-		RunAsUser      int  `yaml:"runAsUser"`
-		SeccompProfile struct{ Type string }
+		RunAsNonRoot   bool                  `yaml:"runAsNonRoot"`
+		RunAsUser      int                   `yaml:"runAsUser"`
+		SeccompProfile struct{ Type string } `yaml:"seccompProfile"`
 	} `yaml:"securityContext"`
 	TopologySpreadConstraints []struct {
 		LabelSelector labelSelector `yaml:"labelSelector"`
