@@ -12,7 +12,9 @@ import (
 )
 
 // inside are paths that only users may see.
-var inside = []string{"/", "/stream", "/no-such-page"}
+var inside = []string{
+	"/", "/stream", "/no-such-page", "/mails", "/mails?q=ann%40example.com", "/mails/6a0000000000000000000000", "/mails/6a0000000000000000000000/html",
+}
 
 // acts are paths that change something.
 var acts = []string{"/no-such-act"}

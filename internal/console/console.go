@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/levenlabs/postmaster/internal/web"
+	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
@@ -21,11 +22,14 @@ import (
 type Queue interface {
 	Status(ctx context.Context, queues ...string) ([]okq.QueueStatus, error)
 	Traffic(ctx context.Context) (map[string]okq.Traffic, error)
+	Find(ctx context.Context, queue, id string) (okq.Found, bool, error)
 }
 
 // Records is what the console asks of the records of mails.
 type Records interface {
 	CountUnknown(ctx context.Context, atMost int) (int, error)
+	Lookup(ctx context.Context, ids []job.ID) (map[job.ID]*stats.Record, error)
+	Find(ctx context.Context, q stats.Query) ([]*stats.Record, error)
 }
 
 var _ Records = stats.Store(nil)
@@ -57,7 +61,7 @@ func New(cfg Config, deps Deps, log zerolog.Logger) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := web.ParsePages(files(), functions, "login", "fault", "now")
+	pages, err := web.ParsePages(files(), functions, "login", "fault", "now", "mails", "mail")
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +111,9 @@ func (c *Console) handler() http.Handler {
 	inside := http.NewServeMux()
 	inside.HandleFunc("GET /{$}", c.pageNow)
 	inside.Handle("GET "+streamPath, c.watch.feed)
+	inside.HandleFunc("GET /mails", c.pageMails)
+	inside.HandleFunc("GET /mails/{id}", c.pageMail)
+	inside.HandleFunc("GET /mails/{id}/html", c.serveHTML)
 	inside.HandleFunc("/", c.notFound)
 
 	site := http.NewServeMux()

@@ -9,7 +9,7 @@ import (
 
 // functions are what the templates call.
 var functions = template.FuncMap{
-	"count": count, "perSecond": perSecond, "ago": ago, "clock": clock, "stamp": stamp,
+	"count": count, "perSecond": perSecond, "ago": ago, "clock": clock, "stamp": stamp, "unix": unix,
 }
 
 // count groups digits: 1,234,567.
@@ -57,3 +57,5 @@ func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05") 
 
 // stamp is a time for programs.
 func stamp(t time.Time) string { return t.Format(time.RFC3339) }
+
+func unix(seconds int64) time.Time { return time.Unix(seconds, 0) }

@@ -49,7 +49,7 @@ func TestNowTellsHowTheQueuesStand(t *testing.T) {
 			t.Fatalf("status %d", status)
 		}
 		page = body
-		return cells(body, job.QueueEmailNormal)["Leased"] == "2" && strings.Contains(body, `<dt>Unknown outcomes open</dt><dd>1</dd>`)
+		return cells(body, job.QueueEmailNormal)["Leased"] == "2" && strings.Contains(body, `<dt>Unknown outcomes open</dt><dd><a href="/mails?unknown=1">1</a></dd>`)
 	})
 	got := cells(page, job.QueueEmailNormal)
 	for label, want := range map[string]string{"Total": "4", "Ready": "1", "Leased": "2", "Delayed": "1", "Consumers": "0"} {

@@ -22,6 +22,7 @@ import (
 	"github.com/levenlabs/postmaster/internal/store"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
+	"github.com/levenlabs/postmaster/pkg/stats"
 )
 
 const (
@@ -38,9 +39,12 @@ type rig struct {
 	log    *logged
 }
 
+// An option changes what a console is made of.
+type option func(*console.Config, *console.Deps)
+
 // withLogin makes the console ask for a password.
-func withLogin(t *testing.T) func(*console.Config) {
-	return func(c *console.Config) {
+func withLogin(t *testing.T) option {
+	return func(c *console.Config, _ *console.Deps) {
 		c.PasswordFile, c.ReadOnlyPasswordFile = secret(t, password+"\n"), secret(t, readOnlyPassword)
 	}
 }
@@ -54,7 +58,10 @@ func secret(t *testing.T, text string) string {
 	return path
 }
 
-func newRig(t *testing.T, change ...func(*console.Config)) *rig {
+// withoutStore is a system that has none.
+func withoutStore(_ *console.Config, d *console.Deps) { d.Records = nil }
+
+func newRig(t *testing.T, change ...option) *rig {
 	t.Helper()
 	r := &rig{T: t, log: &logged{}}
 	var err error
@@ -66,14 +73,14 @@ func newRig(t *testing.T, change ...func(*console.Config)) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.stores.Close() })
-	cfg := console.Config{Addr: "127.0.0.1:0"}
+	cfg, deps := console.Config{Addr: "127.0.0.1:0"}, console.Deps{Queue: r.okq, Records: r.stores.Stats}
 	for _, f := range change {
-		f(&cfg)
+		f(&cfg, &deps)
 	}
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := console.New(cfg, console.Deps{Queue: r.okq, Records: r.stores.Stats}, zerolog.New(r.log))
+	c, err := console.New(cfg, deps, zerolog.New(r.log))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,4 +217,30 @@ func (l *logged) lines(message string) []map[string]any {
 		}
 	}
 	return found
+}
+
+// settle puts a mail's outcome into its record.
+func (r *rig) settle(e *job.Email, state stats.State, reason string) {
+	r.Helper()
+	subject := stats.Subject{ID: e.ID, Recipient: e.To, EmailFlags: e.Flags, UniqueID: e.UniqueID, Env: "test", Created: e.ID.Time()}
+	now := time.Now()
+	if _, err := r.stores.Stats.Begin(r.Context(), []stats.Attempt{{Subject: subject, Number: 1, Token: "t", At: now}}); err != nil {
+		r.Fatal(err)
+	}
+	s := stats.Settlement{Subject: subject, Number: 1, State: state, Reason: reason, At: now}
+	if state == stats.Accepted {
+		s.MessageID = "sg-message-7"
+	}
+	if err := r.stores.Stats.Settle(r.Context(), []stats.Settlement{s}); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// happen folds an event of a mail into its record.
+func (r *rig) happen(e *job.Email, kind, reason string) {
+	r.Helper()
+	event := job.Event{StatsID: e.ID, Type: kind, At: time.Now(), Email: e.To, Reason: reason, Kind: "bounce"}
+	if _, err := r.stores.Stats.Fold(r.Context(), []job.Event{event}); err != nil {
+		r.Fatal(err)
+	}
 }

@@ -31,6 +31,9 @@ func mongoUnknown() bson.D {
 // Find implements Store.
 func (m *Mongo) Find(ctx context.Context, q Query) ([]*Record, error) {
 	newest := bson.D{{Key: "tc", Value: -1}, {Key: "_id", Value: -1}}
+	if q.all() {
+		return m.latest(ctx, q)
+	}
 	if q.Recipient == "" && !q.Unknown {
 		found, err := m.query(ctx, bson.D{{Key: "uid", Value: q.UniqueID}},
 			bson.D{{Key: "uid", Value: -1}, {Key: "r", Value: -1}, {Key: "tc", Value: -1}}, q.Limit)
@@ -57,6 +60,15 @@ func (m *Mongo) Find(ctx context.Context, q Query) ([]*Record, error) {
 		all = append(all, found...)
 	}
 	return merge(all, q.Limit), nil
+}
+
+func (m *Mongo) latest(ctx context.Context, q Query) ([]*Record, error) {
+	first, err := objectID(q.firstID())
+	if err != nil {
+		return nil, fmt.Errorf("find records: %w", err)
+	}
+	found, err := m.query(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$lt", Value: first}}}}, bson.D{{Key: "_id", Value: -1}}, q.Limit)
+	return shown(found), err
 }
 
 // mongoBefore is the condition to come after r, newest first.

@@ -1,16 +1,37 @@
 package stats
 
-import "slices"
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/levenlabs/postmaster/pkg/job"
+)
 
 // A Query asks for records, the newest first. Each way to ask has its index: of a recipient (in the spelling given, and
 // in lower case), of a unique ID (then recipient by recipient), of both, or of no more than those whose outcome is
-// unknown.
+// unknown. Asked for nothing, it is all of them, by the time in their IDs.
 type Query struct {
 	Recipient string
 	UniqueID  string
 	Unknown   bool    // alone: mails that SendGrid may have, and that no event proved
 	Before    *Record // go on after the last record of the page before; not with a unique ID alone
 	Limit     int
+}
+
+// all tells whether nothing is asked for.
+func (q *Query) all() bool { return q.Recipient == "" && q.UniqueID == "" && !q.Unknown }
+
+// firstID is what the IDs of all records asked for are less than. IDs that were derived for jobs of 0.4.0 have any time:
+// those from a day ahead on are left out, which is most of them.
+func (q *Query) firstID() job.ID {
+	if q.Before != nil {
+		return q.Before.ID
+	}
+	var b [12]byte
+	binary.BigEndian.PutUint32(b[:], uint32(time.Now().Add(24*time.Hour).Unix()))
+	return job.ID(hex.EncodeToString(b[:]))
 }
 
 // merge makes one answer of those for several spellings.

@@ -99,3 +99,14 @@ func TestUnknownOutcomesAreFoundUntilTheyAreKnown(t *testing.T) {
 		wantFound(t, s, stats.Query{Unknown: true, Limit: 10}, ids[2])
 	})
 }
+
+func TestTheLatestOfAllAreFoundByTheTimeInTheirIDs(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s stats.Store) {
+		ids := []job.ID{"6a0000030000000000000000", "6a0000020000000000000000", "6a0000010000000000000000"}
+		for _, id := range append(ids, "ff0000000000000000000000") { // the last is derived
+			settle(t, s, stats.Settlement{State: stats.Accepted, Number: 1, At: noon, Subject: stats.Subject{ID: id, Recipient: "ann@example.com"}})
+		}
+		wantFound(t, s, stats.Query{Limit: 10}, ids...)
+		wantFound(t, s, stats.Query{Limit: 1, Before: lookup(t, s, ids[0])}, ids[1])
+	})
+}

@@ -11,6 +11,10 @@ const sqliteUnknown = `st = 'unknown' AND s = 0 AND ev = '{}'`
 
 // Find implements Store.
 func (s *SQLite) Find(ctx context.Context, q Query) ([]*Record, error) {
+	if q.all() {
+		found, err := s.query(ctx, `id < ? ORDER BY id DESC LIMIT ?`, string(q.firstID()), q.Limit)
+		return shown(found), err
+	}
 	if q.Recipient == "" && !q.Unknown {
 		found, err := s.query(ctx, `uid = ? ORDER BY r DESC, tc DESC, id DESC LIMIT ?`, q.UniqueID, q.Limit)
 		return shown(found), err
