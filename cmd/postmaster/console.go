@@ -35,7 +35,8 @@ the store, so it runs anywhere beside them; postmaster serve and postmaster demo
 			}
 			defer stores.Close()
 			env.Ready.Add("store", stores.Ping)
-			c, err := console.New(cfg, console.Deps{Queue: client, Records: stores.Stats}, env.Log)
+			deps := console.Deps{Queue: client, Records: stores.Stats, Prefs: stores.Prefs}
+			c, err := console.New(cfg, deps, env.Log)
 			if err != nil {
 				return err
 			}

@@ -14,10 +14,11 @@ import (
 // inside are paths that only users may see.
 var inside = []string{
 	"/", "/stream", "/no-such-page", "/mails", "/mails?q=ann%40example.com", "/mails/6a0000000000000000000000", "/mails/6a0000000000000000000000/html",
+	"/recipient?address=ann%40example.com",
 }
 
 // acts are paths that change something.
-var acts = []string{"/no-such-act"}
+var acts = []string{"/no-such-act", "/recipient"}
 
 func TestWithoutAPasswordOnlyThisMachineMayListen(t *testing.T) {
 	for addr, fine := range map[string]bool{

@@ -21,6 +21,7 @@ type Config struct {
 	Addr                 string
 	PasswordFile         string
 	ReadOnlyPasswordFile string
+	FlagNames            map[string]string // by bit
 }
 
 // AddFlags defines the flags.
@@ -28,6 +29,7 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Addr, "console-addr", DefaultAddr, "address of the console; other machines may reach it only with --console-password-file")
 	fs.StringVar(&c.PasswordFile, "console-password-file", "", "file with the console's password, 12 bytes or more; without it there is no login")
 	fs.StringVar(&c.ReadOnlyPasswordFile, "console-read-only-password-file", "", "file with another password, for users who may look and change nothing")
+	fs.StringToStringVar(&c.FlagNames, "flag-names", nil, "what the bits of mails' flags mean, for people: 2=news,4=digest")
 }
 
 // Validate names the flags that are wrong.
@@ -40,6 +42,9 @@ func (c *Config) Validate() error {
 	}
 	if c.ReadOnlyPasswordFile != "" && c.PasswordFile == "" {
 		errs = append(errs, errors.New("--console-read-only-password-file needs --console-password-file"))
+	}
+	if _, err := c.kinds(); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }

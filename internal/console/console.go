@@ -15,6 +15,7 @@ import (
 	"github.com/levenlabs/postmaster/internal/web"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
+	"github.com/levenlabs/postmaster/pkg/prefs"
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
 
@@ -32,12 +33,17 @@ type Records interface {
 	Find(ctx context.Context, q stats.Query) ([]*stats.Record, error)
 }
 
-var _ Records = stats.Store(nil)
+// Prefs is what the console asks of the preferences.
+type Prefs interface {
+	About(ctx context.Context, address string) (prefs.About, error)
+	SetFlags(ctx context.Context, address string, flags int64, at time.Time) error
+}
 
 // Deps are what a console talks to.
 type Deps struct {
 	Queue   Queue
-	Records Records // nil: there is no store
+	Records Records // nil, as is Prefs: there is no store
+	Prefs   Prefs
 }
 
 // Console is the site. Make it with New, then Listen, then Run.
@@ -47,6 +53,7 @@ type Console struct {
 	log      zerolog.Logger
 	gate     *gate
 	sessions *sessions
+	kinds    []kind
 	pages    web.Pages
 	watch    *watch
 	listener net.Listener // set by Listen
@@ -61,14 +68,18 @@ func New(cfg Config, deps Deps, log zerolog.Logger) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := web.ParsePages(files(), functions, "login", "fault", "now", "mails", "mail")
+	pages, err := web.ParsePages(files(), functions, "login", "fault", "now", "mails", "mail", "recipient")
+	if err != nil {
+		return nil, err
+	}
+	kinds, err := cfg.kinds()
 	if err != nil {
 		return nil, err
 	}
 	log = log.With().Str("component", "console").Logger()
 	return &Console{
-		cfg: cfg, deps: deps, log: log, gate: newGate(passwords), sessions: newSessions(), pages: pages,
-		watch: newWatch(deps, time.Now),
+		cfg: cfg, deps: deps, log: log, gate: newGate(passwords), sessions: newSessions(), kinds: kinds,
+		pages: pages, watch: newWatch(deps, time.Now),
 	}, nil
 }
 
@@ -114,6 +125,8 @@ func (c *Console) handler() http.Handler {
 	inside.HandleFunc("GET /mails", c.pageMails)
 	inside.HandleFunc("GET /mails/{id}", c.pageMail)
 	inside.HandleFunc("GET /mails/{id}/html", c.serveHTML)
+	inside.HandleFunc("GET /recipient", c.pageRecipient)
+	inside.HandleFunc("POST /recipient", c.formPrefs)
 	inside.HandleFunc("/", c.notFound)
 
 	site := http.NewServeMux()

@@ -86,6 +86,7 @@ type mailView struct {
 	Timeline  []moment
 	Standing  string // where its job is
 	ShowBody  bool
+	Kinds     []string // the names of its flags
 }
 
 // pageMail is a mail's whole life.
@@ -98,13 +99,13 @@ func (c *Console) pageMail(w http.ResponseWriter, r *http.Request) {
 	v := mailView{page: p, mail: m, Timeline: timeline(m), Standing: standingOf(m.Event)}
 	switch {
 	case m.Record != nil:
-		v.Recipient, v.Badges = m.Record.Recipient, badges(m.Record)
+		v.Recipient, v.Badges, v.Kinds = m.Record.Recipient, badges(m.Record), kindNames(c.kinds, m.Record.EmailFlags)
 	case m.Job != nil:
-		v.Recipient, v.Badges = m.Job.To, []badge{queuedBadge(m.Job)}
+		v.Recipient, v.Badges, v.Kinds = m.Job.To, []badge{queuedBadge(m.Job)}, kindNames(c.kinds, m.Job.Flags)
 	}
 	if m.Job != nil && r.URL.Query().Get("body") != "" {
 		v.ShowBody = true
-		c.log.Info().Str("user", p.User.Name).Str("job_id", string(m.ID)).Str("act", "look at body").Msg("act")
+		c.did(r, "look at body").Str("job_id", string(m.ID)).Msg("act")
 	}
 	v.Title = "Mail to " + v.Recipient
 	c.render(w, http.StatusOK, "mail", v)

@@ -15,12 +15,13 @@ const rowsShown = 50
 
 type mailsView struct {
 	page
-	Query    string
-	Unknown  bool // only those whose outcome is unknown
-	HasStore bool
-	What     string // is listed
-	Rows     []mailRow
-	More     string // address of the next page; empty: there is none
+	Query     string
+	Recipient string // that was asked for, if one was
+	Unknown   bool   // only those whose outcome is unknown
+	HasStore  bool
+	What      string // is listed
+	Rows      []mailRow
+	More      string // address of the next page; empty: there is none
 }
 
 // A mailRow is a mail in a list.
@@ -57,13 +58,13 @@ func (c *Console) pageMails(w http.ResponseWriter, r *http.Request) {
 	q := stats.Query{Unknown: v.Unknown, Limit: rowsShown + 1}
 	switch {
 	case v.Unknown:
-		v.What = "with unknown outcome, newest first"
+		v.What = "With unknown outcome, newest first"
 	case strings.Contains(v.Query, "@"):
-		q.Recipient, v.What = v.Query, "to this recipient, newest first"
+		q.Recipient, v.Recipient, v.What = v.Query, v.Query, "To this recipient, newest first"
 	case v.Query != "":
-		q.UniqueID, v.What = v.Query, "with this unique ID"
+		q.UniqueID, v.What = v.Query, "With this unique ID"
 	default:
-		v.What = "the latest that a worker has had in hand"
+		v.What = "The latest that a worker has had in hand"
 	}
 	records, err := c.list(r, &q)
 	if err != nil {

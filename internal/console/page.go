@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/levenlabs/postmaster/pkg/okq"
+	"github.com/levenlabs/postmaster/pkg/prefs"
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
 
@@ -42,7 +43,7 @@ func (c *Console) notFound(w http.ResponseWriter, r *http.Request) {
 func (c *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 	c.log.Error().Err(err).Str("path", r.URL.Path).Msg("page not served")
 	status, text := http.StatusInternalServerError, "Something went wrong. The console's log says what."
-	if errors.Is(err, okq.ErrUnavailable) || errors.Is(err, stats.ErrUnavailable) {
+	if errors.Is(err, okq.ErrUnavailable) || errors.Is(err, stats.ErrUnavailable) || errors.Is(err, prefs.ErrUnavailable) {
 		status, text = http.StatusServiceUnavailable, "The queue or the store does not answer. Try again in a moment."
 	}
 	c.render(w, status, "fault", faultView{c.page(r, "", "That did not work"), text})

@@ -59,7 +59,7 @@ func secret(t *testing.T, text string) string {
 }
 
 // withoutStore is a system that has none.
-func withoutStore(_ *console.Config, d *console.Deps) { d.Records = nil }
+func withoutStore(_ *console.Config, d *console.Deps) { d.Records, d.Prefs = nil, nil }
 
 func newRig(t *testing.T, change ...option) *rig {
 	t.Helper()
@@ -73,7 +73,7 @@ func newRig(t *testing.T, change ...option) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.stores.Close() })
-	cfg, deps := console.Config{Addr: "127.0.0.1:0"}, console.Deps{Queue: r.okq, Records: r.stores.Stats}
+	cfg, deps := console.Config{Addr: "127.0.0.1:0"}, console.Deps{Queue: r.okq, Records: r.stores.Stats, Prefs: r.stores.Prefs}
 	for _, f := range change {
 		f(&cfg, &deps)
 	}

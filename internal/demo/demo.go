@@ -135,6 +135,7 @@ func serveConfig(cfg Config, sendgrid *sandbox.Sandbox) serve.Config {
 	c.DataDir, c.OkqdAddr, c.Console.Addr = cfg.DataDir, cfg.OkqdAddr, cfg.ConsoleAddr
 	c.API.ListenAddr, c.Hooks.Addr = cfg.APIAddr, cfg.HooksAddr
 	c.Hooks.PublicKeys, c.Hooks.AcceptEnv = []string{sendgrid.PublicKey()}, []string{c.Worker.Environment}
+	c.Console.FlagNames = map[string]string{"2": "news", "4": "digest"} // so that there is something to opt out of
 	c.SendGrid.Key, c.SendGrid.URL = "SG.demo", sendgrid.URL()
 	return c
 }
@@ -150,7 +151,7 @@ Send a mail, and watch it arrive in the inbox:
 
   curl -s %s -H 'Content-Type: application/json' -d '{
     "jsonrpc": "2.0", "id": 1, "method": "Postmaster.Enqueue",
-    "params": {"to": "alex@example.com", "from": "shop@example.org", "subject": "Hello", "text": "It works.", "uniqueID": "hello-1"}}'
+    "params": {"to": "alex@example.com", "from": "shop@example.org", "subject": "Hello", "text": "It works.", "uniqueID": "hello-1", "flags": 2}}'
 
 What became of it:
 

@@ -88,7 +88,8 @@ func (s *System) addConsole(cfg Config, env cmdutil.Env) (err error) {
 	if cfg.Console.Addr == "" {
 		return nil
 	}
-	if s.Console, err = console.New(cfg.Console, console.Deps{Queue: s.client, Records: s.stores.Stats}, env.Log); err != nil {
+	deps := console.Deps{Queue: s.client, Records: s.stores.Stats, Prefs: s.stores.Prefs}
+	if s.Console, err = console.New(cfg.Console, deps, env.Log); err != nil {
 		return err
 	}
 	return s.Console.Listen()

@@ -63,6 +63,23 @@ func (m *Mongo) flags(ctx context.Context, keys, addresses []string) (map[string
 	return byKey, nil
 }
 
+// About implements Store.
+func (m *Mongo) About(ctx context.Context, address string) (About, error) {
+	if err := m.keys.finished(); err != nil {
+		return About{}, err
+	}
+	key := Key(address)
+	recipients, err := m.load(ctx, []string{key})
+	if err != nil {
+		return About{}, available(fmt.Errorf("read recipient: %w", err))
+	}
+	d := &document{}
+	if r := recipients[key]; r != nil {
+		d = &r.document
+	}
+	return d.about(), nil
+}
+
 // load returns the recipients of keys that have anything stored, as they stand after the back-fill.
 func (m *Mongo) load(ctx context.Context, keys []string) (map[string]*recipient, error) {
 	own, err := m.find(ctx, "_id", keys, nil)

@@ -22,6 +22,10 @@ type Store interface {
 	// One that is missing from the result has opted out of nothing: job.FlagsAllAllowed.
 	Flags(ctx context.Context, addresses []string) (map[string]int64, error)
 
+	// About returns what is known of a recipient, incidents the oldest first. Bounces and spam reports that 0.4.0 stored
+	// under a mixed-case address are not among it.
+	About(ctx context.Context, address string) (About, error)
+
 	// SetFlags replaces an address's flags: the recipient's own word, which stands until an opt-out made later than at.
 	SetFlags(ctx context.Context, address string, flags int64, at time.Time) error
 

@@ -68,6 +68,15 @@ func (s *SQLite) Flags(ctx context.Context, addresses []string) (map[string]int6
 	return byAddress(addresses, byKey), nil
 }
 
+// About implements Store.
+func (s *SQLite) About(ctx context.Context, address string) (About, error) {
+	d, err := load(ctx, s.read, Key(address))
+	if err != nil {
+		return About{}, available(fmt.Errorf("read recipient: %w", err))
+	}
+	return d.about(), nil
+}
+
 // SetFlags implements Store.
 func (s *SQLite) SetFlags(ctx context.Context, address string, flags int64, at time.Time) error {
 	return s.inTransaction(ctx, "set flags", func(tx *sql.Tx) error {
@@ -127,9 +136,14 @@ func update(ctx context.Context, tx *sql.Tx, key string, change func(*document) 
 	return err
 }
 
-func load(ctx context.Context, tx *sql.Tx, key string) (*document, error) {
+// A reader is a transaction, or the file as it is now.
+type reader interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+func load(ctx context.Context, from reader, key string) (*document, error) {
 	var doc []byte
-	err := tx.QueryRowContext(ctx, `SELECT doc FROM emails WHERE address = ?`, key).Scan(&doc)
+	err := from.QueryRowContext(ctx, `SELECT doc FROM emails WHERE address = ?`, key).Scan(&doc)
 	if errors.Is(err, sql.ErrNoRows) {
 		return &document{}, nil
 	}
