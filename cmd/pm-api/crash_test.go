@@ -85,6 +85,7 @@ func killWhileEnqueuing(t *testing.T, mails, kills int, flags ...string) {
 		t.Error("no call was made twice, so nothing was shown")
 	}
 	wantEachOnce(t, okqd.Addr, ids)
+	t.Logf("%d mails in %d calls, pm-api killed %d times", mails, tries.Load(), kills)
 }
 
 // tryEnqueue returns "" for anything but success.

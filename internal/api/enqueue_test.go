@@ -249,8 +249,8 @@ func TestWrongTypeNamesTheField(t *testing.T) {
 		wantInvalid(t, rpc, field)
 	}
 	wantInvalid(t, s.do(t, "Postmaster.Enqueue", mail(map[string]any{"uniqueArgs": map[string]any{"a": 1}}), nil), "uniqueArgs")
-	wantInvalid(t, s.do(t, "Postmaster.Enqueue", mail(map[string]any{"cc": []any{map[string]any{"email": 1}}}), nil), "cc.email")
-	wantInvalid(t, s.do(t, "Postmaster.Enqueue", mail(map[string]any{"cc": []any{5}}), nil), "cc")
+	wantInvalid(t, s.do(t, "Postmaster.Enqueue", mail(map[string]any{"cc": []any{map[string]any{"email": 1}}}), nil), "cc[0].email")
+	wantInvalid(t, s.do(t, "Postmaster.Enqueue", mail(map[string]any{"cc": []any{5}}), nil), "cc[0]")
 }
 
 func TestFaultNamesTheField(t *testing.T) {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"mime"
 	"net/http"
@@ -10,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/rs/zerolog"
 )
 
@@ -110,5 +110,8 @@ func writeJSON(w http.ResponseWriter, status int, body []byte) {
 }
 
 // validJSON: JSON is UTF-8. encoding/json would put U+FFFD in the place of what is not, and a mail would say something
-// that its sender never wrote.
-func validJSON(body []byte) bool { return utf8.Valid(body) && json.Valid(body) }
+// that its sender never wrote. What jsontext is told to allow is what encoding/json does: a name twice, where the last one
+// stands, and half a surrogate pair as an escape.
+func validJSON(body []byte) bool {
+	return utf8.Valid(body) && jsontext.Value(body).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+}

@@ -1,11 +1,13 @@
 package api
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
+
+	json "github.com/go-json-experiment/json/v1"
 
 	"github.com/levenlabs/postmaster/pkg/job"
 )
@@ -34,14 +36,29 @@ func object(params []byte) ([]byte, error) {
 	return first, nil
 }
 
-// decode reads an object into a struct. Names that it does not have are ignored, as 0.4.0 ignored them.
+// decode reads an object into a struct, by the rules of encoding/json, but in one pass. Names that the struct does not
+// have are ignored, as 0.4.0 ignored them.
 func decode(object []byte, into any) error {
 	err := json.Unmarshal(object, into)
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) && wrong.Field != "" {
-		return &job.FieldError{Field: wrong.Field, Reason: fmt.Sprintf("must be %s, not %s", kind(wrong.Type), wrong.Value)}
+		return &job.FieldError{Field: fieldName(wrong.Field), Reason: fmt.Sprintf("must be %s, not %s", kind(wrong.Type), wrong.Value)}
 	}
 	return err
+}
+
+// fieldName writes the path cc.0.email as cc[0].email. Of a map it is the map's name: a key is the caller's text.
+func fieldName(path string) string {
+	name, rest, _ := strings.Cut(path, ".")
+	index, rest, _ := strings.Cut(rest, ".")
+	if n, err := strconv.Atoi(index); err != nil || n < 0 {
+		return name
+	}
+	name += "[" + index + "]"
+	if rest != "" {
+		name += "." + rest
+	}
+	return name
 }
 
 // kind is what JSON calls a type.

@@ -20,6 +20,7 @@ type lane struct {
 	rc        rueidis.Client
 	connected atomic.Bool  // false as soon as the connection broke
 	breaks    atomic.Int64 // how many connections did
+	underWay  atomic.Int64 // bytes of commands without a reply
 
 	mu    sync.Mutex // protects probe
 	probe *probe
@@ -93,6 +94,12 @@ func (l *lane) reach(ctx context.Context) error {
 	case <-ctx.Done():
 		return interrupted(ctx.Err())
 	}
+}
+
+// carry counts bytes as under way until what it returns is called.
+func (l *lane) carry(size int64) func() {
+	l.underWay.Add(size)
+	return func() { l.underWay.Add(-size) }
 }
 
 func (l *lane) startProbe() *probe {
