@@ -1,7 +1,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help build test test-fast test-race test-heavy fault-worker fault-hooks bench-worker bench-api bench-hooks lint fmt fuzz bench services services-down
+.PHONY: help build test test-fast test-race test-heavy fault-worker fault-hooks bench-worker bench-api bench-hooks bench-okq lint fmt fuzz bench services services-down
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench-api: ## pm-api: Enqueue of 1 KiB onto okqd's disk, against a net/http serv
 
 bench-hooks: ## pm-hooks: signed POSTs of 1,000 events onto okqd's disk, against a handler that only verifies
 	cd bench && go run ./hooks
+
+bench-okq: ## okqd, both engines, against the disk's and Redis' own speed (PM_TEST_REDIS_SERVER)
+	cd bench && go run ./okq
 
 services: ## Start Redis and a MongoDB server for tests, and leave them running
 	@scripts/services up

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/levenlabs/postmaster/bench/internal/process"
+)
+
+// popCount is how many events are popped at once, and acked in one write.
+const popCount = 64
+
+// push measures the local engine: durable pushes, one at a time on each connection, and then taking them out again.
+func (b *bench) push(ctx context.Context) error {
+	okqd, err := b.okqd("push")
+	if err != nil {
+		return err
+	}
+	defer okqd.Stop()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	bare, err := process.Start(self, "-yardstick", filepath.Join(b.dir, "bare"))
+	if err != nil {
+		return err
+	}
+	defer bare.Stop()
+	t := newTable("local engine, 1 KiB\trate\tp50\tp99\tagainst\trate\tp50\tp99\tratio\ttarget\t")
+	for queue, connections := range []int{1, 64, 256} {
+		ours, theirs, pops, err := b.pushTurns(ctx, okqd, bare, connections, queue)
+		if err != nil {
+			return err
+		}
+		name := fmt.Sprintf("push, %d connections", connections)
+		ratio := ours.rate() / theirs.rate()
+		if connections == 1 {
+			t.line("push, 1 connection", ours, "append and fdatasync", theirs, fmt.Sprintf("%.2f", ratio))
+		} else {
+			t.line(name, ours, "append and fdatasync", theirs, least(ratio, 0.7))
+		}
+		t.line(fmt.Sprintf("pop %d and ack, %d connections", popCount, connections), pops, "push", ours, least(pops.rate()/ours.rate(), 1))
+	}
+	return t.Flush()
+}
+
+func (b *bench) pushTurns(ctx context.Context, okqd, bare *process.Process, connections, queue int) (ours, theirs, pops result, err error) {
+	mine, err := dialAll(okqd.Addr, connections, queue)
+	if err != nil {
+		return
+	}
+	defer closeAll(mine)
+	other, err := dialAll(bare.Addr, connections, queue)
+	if err != nil {
+		return
+	}
+	defer closeAll(other)
+	pushOne := func(c *client) (int, error) { return c.push(1) }
+	popAck := func(c *client) (int, error) { return c.popAck(popCount) }
+	var turns [3][]result
+	for range b.rounds {
+		for i, run := range []struct {
+			clients []*client
+			step    func(*client) (int, error)
+		}{{other, pushOne}, {mine, pushOne}, {mine, popAck}} {
+			r, err := load(run.clients, b.turn, run.step)
+			if err != nil {
+				return ours, theirs, pops, err
+			}
+			turns[i] = append(turns[i], r)
+			if err := ctx.Err(); err != nil {
+				return ours, theirs, pops, err
+			}
+		}
+	}
+	return median(turns[1]), median(turns[0]), median(turns[2]), nil
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/levenlabs/postmaster/bench/internal/process"
+)
+
+const (
+	redisConnections = 64
+	redisDepth       = 16 // commands in one write
+)
+
+// startRedis starts one as scripts/services does, on a directory of its own.
+func (b *bench) startRedis(name string) (*process.Process, error) {
+	path := os.Getenv("PM_TEST_REDIS_SERVER")
+	if path == "" {
+		return nil, errors.New(`PM_TEST_REDIS_SERVER is not set: eval "$(scripts/services env)"`)
+	}
+	dir := filepath.Join(b.dir, name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	addr := ln.Addr().String()
+	ln.Close()
+	_, port, _ := net.SplitHostPort(addr)
+	ping := func() error {
+		c, err := dial(addr, 0)
+		if err != nil {
+			return err
+		}
+		defer c.nc.Close()
+		c.out = []byte("PING\r\n")
+		return c.exchange("+PONG\r\n", 1)
+	}
+	return process.StartSilent(addr, ping, path, "--bind", "127.0.0.1", "--port", port, "--dir", dir, "--appendonly", "yes", "--save", "",
+		"--logfile", "redis.log")
+}
+
+// redis measures the engine on a Redis against what that Redis does with lists.
+func (b *bench) redis(ctx context.Context) error {
+	redis, err := b.startRedis("redis")
+	if err != nil {
+		return err
+	}
+	defer redis.Stop()
+	okqd, err := b.okqd("", "--redis-addr", redis.Addr)
+	if err != nil {
+		return err
+	}
+	defer okqd.Stop()
+	clients, err := dialAll(okqd.Addr, redisConnections, 0)
+	if err != nil {
+		return err
+	}
+	defer closeAll(clients)
+	var lists, pushes, pops, rpops []result
+	var spent [2]time.Duration // by Redis, on the pushes and on the pops and acks
+	var events [2]int
+	for range b.rounds {
+		lpush, rpop, err := benchmark(ctx, redis.Addr)
+		if err != nil {
+			return err
+		}
+		before, err := scriptTime(ctx, redis.Addr)
+		if err != nil {
+			return err
+		}
+		push, err := load(clients, b.turn, func(c *client) (int, error) { return c.push(redisDepth) })
+		if err != nil {
+			return err
+		}
+		between, err := scriptTime(ctx, redis.Addr)
+		if err != nil {
+			return err
+		}
+		pop, err := load(clients, time.Minute, func(c *client) (int, error) { return c.popAck(redisDepth) })
+		if err != nil {
+			return err
+		}
+		after, err := scriptTime(ctx, redis.Addr)
+		if err != nil {
+			return err
+		}
+		spent[0], spent[1] = spent[0]+between-before, spent[1]+after-between
+		events[0], events[1] = events[0]+push.events, events[1]+pop.events
+		lists, rpops = append(lists, lpush), append(rpops, rpop)
+		pushes, pops = append(pushes, push), append(pops, pop)
+	}
+	t := newTable(fmt.Sprintf("redis engine, 1 KiB, %d connections, %d a write\trate\tp50\tp99\tagainst\trate\tp50\tp99\tratio\ttarget\t", redisConnections, redisDepth))
+	t.line("push", median(pushes), "LPUSH", median(lists), least(median(pushes).rate()/median(lists).rate(), 0.5))
+	t.line(fmt.Sprintf("pop %d and ack", redisDepth), median(pops), "RPOP", median(rpops), least(median(pops).rate()/median(rpops).rate(), 0.5))
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Printf("the script takes Redis %v for a push, %v for a pop and ack\n",
+		(spent[0] / time.Duration(events[0])).Round(100*time.Nanosecond), (spent[1] / time.Duration(events[1])).Round(100*time.Nanosecond))
+	return nil
+}
+
+// scriptTime is how long Redis has spent in scripts.
+func scriptTime(ctx context.Context, addr string) (time.Duration, error) {
+	_, port, _ := net.SplitHostPort(addr)
+	out, err := exec.CommandContext(ctx, "redis-cli", "-p", port, "INFO", "commandstats").Output()
+	if err != nil {
+		return 0, fmt.Errorf("redis-cli: %w", err)
+	}
+	_, rest, found := strings.Cut(string(out), "cmdstat_evalsha:calls=")
+	if !found {
+		return 0, nil
+	}
+	var calls, micros int64
+	_, err = fmt.Sscanf(rest, "%d,usec=%d", &calls, &micros)
+	return time.Duration(micros) * time.Microsecond, err
+}
+
+// benchmark has redis-benchmark push to a list and pop from it.
+func benchmark(ctx context.Context, addr string) (lpush, rpop result, err error) {
+	_, port, _ := net.SplitHostPort(addr)
+	const n = 100_000
+	out, err := exec.CommandContext(ctx, "redis-benchmark", "-p", port, "-c", strconv.Itoa(redisConnections), "-P", strconv.Itoa(redisDepth),
+		"-n", strconv.Itoa(n), "-d", strconv.Itoa(contentsSize), "-t", "lpush,rpop", "--csv").Output()
+	if err != nil {
+		return lpush, rpop, fmt.Errorf("redis-benchmark: %w", err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(string(out))).ReadAll()
+	if err != nil || len(rows) != 3 || len(rows[1]) < 7 {
+		return lpush, rpop, fmt.Errorf("redis-benchmark: %q (%w)", out, err)
+	}
+	return benchmarkRow(rows[1], n), benchmarkRow(rows[2], n), nil
+}
+
+// benchmarkRow is test, rate, and then in ms average, least, p50, p95, p99.
+func benchmarkRow(row []string, n int) result {
+	number := func(i int) float64 {
+		f, _ := strconv.ParseFloat(row[i], 64)
+		return f
+	}
+	ms := func(i int) time.Duration { return time.Duration(number(i) * float64(time.Millisecond)) }
+	return result{events: n, took: time.Duration(float64(n) / number(1) * float64(time.Second)), p50: ms(4), p99: ms(6)}
+}
+
+// redisBacklog is backlog with both queues in one Redis.
+func (b *bench) redisBacklog(ctx context.Context) error {
+	redis, err := b.startRedis("redis-backlog")
+	if err != nil {
+		return err
+	}
+	defer redis.Stop()
+	okqd, err := b.okqd("", "--redis-addr", redis.Addr)
+	if err != nil {
+		return err
+	}
+	defer okqd.Stop()
+	if err := fill(okqd.Addr, 1, b.many); err != nil {
+		return err
+	}
+	t := newTable(fmt.Sprintf("redis engine, %d queued\trate\tp50\tp99\tagainst\trate\tp50\tp99\tratio\ttarget\t", b.many))
+	if _, err := b.compareBacklogs(ctx, t, okqd.Addr, okqd.Addr, 1, 2); err != nil {
+		return err
+	}
+	return t.Flush()
+}
