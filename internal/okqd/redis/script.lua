@@ -25,15 +25,35 @@ local function arg()
 	return ARGV[at - 1]
 end
 
-local function put(id, front)
-	local order
-	if front then
-		order = call('HINCRBY', bounds, 'low', -1)
-	else
-		order = call('HINCRBY', bounds, 'high', 1)
+-- What is done to many events costs little more than what is done to one, if it is one call. So consecutive ops of
+-- these names are taken together: runs[name]() answers an array, a result for each. again begins the next of them.
+local runs = {}
+local function again(name)
+	if ARGV[at] ~= name then
+		return false
 	end
-	call('ZADD', ready, order, id)
-	call('ZADD', since, now, id)
+	at = at + 1
+	return true
+end
+
+-- put makes ids ready, one behind the other at the back, or one before the other at the front.
+local function put(ids, front)
+	if #ids == 0 then
+		return
+	end
+	local order, step
+	if front then
+		order, step = call('HINCRBY', bounds, 'low', -#ids) + #ids, -1
+	else
+		order, step = call('HINCRBY', bounds, 'high', #ids) - #ids, 1
+	end
+	local orders, times = {}, {}
+	for i, id in ipairs(ids) do
+		orders[2 * i - 1], orders[2 * i] = order + i * step, id
+		times[2 * i - 1], times[2 * i] = now, id
+	end
+	call('ZADD', ready, unpack(orders))
+	call('ZADD', since, unpack(times))
 end
 
 local function delay(id, ms, front)
@@ -45,45 +65,66 @@ end
 
 -- advance makes ready what is due, a bounded number at a time so that others get their turn.
 local function advance()
-	for _, id in ipairs(call('ZRANGEBYSCORE', leased, '-inf', now, 'LIMIT', 0, 500)) do
-		call('ZREM', leased, id)
-		put(id, true)
+	local ended = call('ZRANGEBYSCORE', leased, '-inf', now, 'LIMIT', 0, 500)
+	if #ended > 0 then
+		call('ZREM', leased, unpack(ended))
+		put(ended, true)
 	end
 	for _, id in ipairs(call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 500)) do
 		call('ZREM', delayed, id)
-		put(id, call('SREM', fronts, id) == 1)
+		put({ id }, call('SREM', fronts, id) == 1)
 	end
 end
 
-local function forget(id)
-	call('HDEL', deliveries, id)
+local function forget(ids)
+	call('HDEL', deliveries, unpack(ids))
 	if call('EXISTS', contents) == 0 then
 		call('DEL', bounds)
 	end
 end
 
-local function take(id)
-	call('ZREM', ready, id)
-	call('ZREM', since, id)
+local function take(ids)
+	call('ZREM', ready, unpack(ids))
+	call('ZREM', since, unpack(ids))
 end
 
 local ops = {}
 
 -- push id contents delay-ms front: 1, 0 if there is such an event, or an error
-function ops.push()
-	local id, data, ms, front = arg(), arg(), tonumber(arg()), arg() == '1'
-	local new = redis.pcall('HSETNX', contents, id, data)
-	if type(new) == 'table' then
-		return new.err
-	end
-	if new == 1 then
-		if ms > 0 then
-			delay(id, ms, front)
-		else
-			put(id, front)
+function runs.push()
+	local pushes, ids = {}, {}
+	repeat
+		local p = { id = arg(), data = arg(), ms = tonumber(arg()), front = arg() == '1' }
+		pushes[#pushes + 1], ids[#ids + 1] = p, p.id
+	until not again('push')
+	local known, results = call('HMGET', contents, unpack(ids)), {}
+	local fields, new, backs, heads, late = {}, {}, {}, {}, {}
+	for i, p in ipairs(pushes) do
+		results[i] = 0
+		if not known[i] and not new[p.id] then
+			results[i], new[p.id] = 1, true
+			fields[#fields + 1] = p.id
+			fields[#fields + 1] = p.data
+			local list = p.ms > 0 and late or p.front and heads or backs
+			list[#list + 1] = p.ms > 0 and p or p.id
 		end
 	end
-	return new
+	if #fields == 0 then
+		return results
+	end
+	local done = redis.pcall('HSET', contents, unpack(fields))
+	if type(done) == 'table' then
+		for i, result in ipairs(results) do
+			results[i] = result == 1 and done.err or 0
+		end
+		return results
+	end
+	put(backs, false)
+	put(heads, true)
+	for _, p in ipairs(late) do
+		delay(p.id, p.ms, p.front)
+	end
+	return results
 end
 
 -- peek front: id and contents, or nothing
@@ -123,41 +164,56 @@ end
 -- pop count lease-ms bytes: id, contents and deliveries of each; after the first, no more than bytes of contents
 function ops.pop()
 	local count, lease, room = tonumber(arg()), tonumber(arg()), tonumber(arg())
-	local popped = {}
-	for _, id in ipairs(call('ZRANGE', ready, 0, count - 1)) do
-		if #popped > 0 then
-			room = room - call('HSTRLEN', contents, id)
-			if room < 0 then
-				break
-			end
+	local ids = call('ZRANGE', ready, 0, count - 1)
+	for i = 2, #ids do
+		room = room - call('HSTRLEN', contents, ids[i])
+		if room < 0 then
+			ids = { unpack(ids, 1, i - 1) }
+			break
 		end
-		take(id)
-		popped[#popped + 1] = id
-		popped[#popped + 1] = call('HGET', contents, id)
-		popped[#popped + 1] = call('HINCRBY', deliveries, id, 1)
-		if lease > 0 then
-			call('ZADD', leased, now + lease, id)
-		else
-			call('HDEL', contents, id)
-			forget(id)
-		end
+	end
+	if #ids == 0 then
+		return {}
+	end
+	local data, times = call('HMGET', contents, unpack(ids)), call('HMGET', deliveries, unpack(ids))
+	local popped, counts, leases = {}, {}, {}
+	for i, id in ipairs(ids) do
+		local n = tonumber(times[i] or 0) + 1
+		popped[3 * i - 2], popped[3 * i - 1], popped[3 * i] = id, data[i], n
+		counts[2 * i - 1], counts[2 * i] = id, n
+		leases[2 * i - 1], leases[2 * i] = now + lease, id
+	end
+	take(ids)
+	if lease > 0 then
+		call('HSET', deliveries, unpack(counts))
+		call('ZADD', leased, unpack(leases))
+	else
+		call('HDEL', contents, unpack(ids))
+		forget(ids)
 	end
 	return popped
 end
 
 -- ack id: 1 if it was there, in whatever state
-function ops.ack()
-	local id = arg()
-	if call('HDEL', contents, id) == 0 then
-		return 0
+function runs.ack()
+	local ids, results = {}, {}
+	repeat
+		ids[#ids + 1] = arg()
+	until not again('ack')
+	local all = call('ZREM', leased, unpack(ids)) == #ids
+	if all then
+		call('HDEL', contents, unpack(ids))
 	end
-	if call('ZREM', leased, id) == 0 then
-		take(id)
-		call('ZREM', delayed, id)
-		call('SREM', fronts, id)
+	for i, id in ipairs(ids) do
+		results[i] = all and 1 or call('HDEL', contents, id)
+		if not all and results[i] == 1 then
+			take({ id })
+			call('ZREM', delayed, id)
+			call('SREM', fronts, id)
+		end
 	end
-	forget(id)
-	return 1
+	forget(ids)
+	return results
 end
 
 -- redo id delay-ms: 1 if it was leased
@@ -169,7 +225,7 @@ function ops.redo()
 	if ms > 0 then
 		delay(id, ms, true)
 	else
-		put(id, true)
+		put({ id }, true)
 	end
 	return 1
 end
@@ -213,7 +269,14 @@ end
 advance()
 local results = {}
 while at <= #ARGV do
-	results[#results + 1] = ops[arg()]()
+	local name = arg()
+	if runs[name] then
+		for _, result in ipairs(runs[name]()) do
+			results[#results + 1] = result
+		end
+	else
+		results[#results + 1] = ops[name]()
+	end
 end
 local left = call('ZCARD', ready)
 if idle and left > 0 then
