@@ -14,6 +14,7 @@ package testenv
 
 import (
 	"os"
+	"os/exec"
 	"strconv"
 	"testing"
 )
@@ -57,9 +58,25 @@ func require(tb testing.TB, name, what, hint string) string {
 	if value != "" {
 		return value
 	}
-	if ci, err := strconv.ParseBool(os.Getenv("CI")); err == nil && ci {
-		tb.Fatalf("%s (%s) is not set: %s", name, what, hint)
-	}
-	tb.Skipf("%s (%s) is not set: %s", name, what, hint)
+	missing(tb, "%s (%s) is not set: %s", name, what, hint)
 	return ""
+}
+
+// Program returns the path of a program that tests run as people have it, such as redis-cli or node.
+func Program(tb testing.TB, name string) string {
+	tb.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missing(tb, "%v: %s", err, programHint)
+	}
+	return path
+}
+
+// missing ends a test that lacks something.
+func missing(tb testing.TB, format string, args ...any) {
+	tb.Helper()
+	if ci, err := strconv.ParseBool(os.Getenv("CI")); err == nil && ci {
+		tb.Fatalf(format, args...)
+	}
+	tb.Skipf(format, args...)
 }

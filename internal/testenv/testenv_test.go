@@ -162,3 +162,15 @@ func TestProgramsAreThere(t *testing.T) {
 		})
 	}
 }
+
+func TestMissingProgramSkipsOrFailsInCI(t *testing.T) {
+	none := func(tb testing.TB) { Program(tb, "no-such-program") }
+	t.Setenv("CI", "")
+	if r := record(none); !strings.Contains(r.skipped, "no-such-program") || r.failed != "" {
+		t.Errorf("skipped %q, failed %q", r.skipped, r.failed)
+	}
+	t.Setenv("CI", "true")
+	if r := record(none); !strings.Contains(r.failed, "no-such-program") || r.skipped != "" {
+		t.Errorf("in CI: skipped %q, failed %q", r.skipped, r.failed)
+	}
+}

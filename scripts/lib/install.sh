@@ -24,6 +24,8 @@ install_packages() {
   package debootstrap debootstrap
   package gcc gcc libc6-dev # for go test -race
   package mount mount
+  package node nodejs # of whoever has it, and npm likewise: other sources of node bring npm along
+  package npm npm
   [ -n "$(chromium)" ] || missing+=(chromium)
   [ ${#missing[@]} -gt 0 ] || return 0
   say "apt-get install ${missing[*]}"

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/levenlabs/postmaster/internal/okqd/okqdtest"
+	"github.com/levenlabs/postmaster/internal/testenv"
 )
 
 // The clients that people have can push, pop and ack as they come, with their default settings.
@@ -100,10 +101,7 @@ func TestRadixWithDefaultSettings(t *testing.T) {
 
 func TestRedisCLI(t *testing.T) {
 	t.Parallel()
-	path, err := exec.LookPath("redis-cli")
-	if err != nil {
-		t.Skip("needs redis-cli (Debian: redis-tools)")
-	}
+	path := testenv.Program(t, "redis-cli")
 	srv := okqdtest.RunT(t, okqdtest.WithPassword("secret"))
 	host, port, _ := strings.Cut(srv.Addr, ":")
 	for _, flags := range [][]string{nil, {"-3"}} {
@@ -112,6 +110,22 @@ func TestRedisCLI(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		if want := []byte("OK\nid\nhello\n1\nPONG\n# Server"); err != nil || !bytes.HasPrefix(out, want) {
 			t.Errorf("redis-cli %v: %v\n%s", flags, err, out)
+		}
+	}
+}
+
+// ioredis and node-redis, which scripts/npm-clients installs.
+func TestNpmClientsWithDefaultSettings(t *testing.T) {
+	t.Parallel()
+	for _, program := range []string{"node", "npm"} {
+		testenv.Program(t, program)
+	}
+	for _, login := range []string{"", "default:secret@"} {
+		_, password, _ := strings.Cut(strings.TrimSuffix(login, "@"), ":")
+		srv := okqdtest.RunT(t, okqdtest.WithPassword(password))
+		out, err := exec.CommandContext(t.Context(), "../../../scripts/npm-clients", "redis://"+login+srv.Addr).CombinedOutput()
+		if want := "ioredis: pushed, popped, acked\nredis: pushed, popped, acked\n"; err != nil || !strings.HasSuffix(string(out), want) {
+			t.Errorf("npm clients at %s: %v\n%s", login, err, out)
 		}
 	}
 }
