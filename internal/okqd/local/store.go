@@ -15,6 +15,7 @@ import (
 const (
 	cacheSize    = 16 << 20
 	memTableSize = 16 << 20
+	blockBytes   = 32 << 10
 )
 
 // lockDir makes the directory this process's own.
@@ -65,6 +66,9 @@ func storeOptions(dir string, fs vfs.FS, log zerolog.Logger, f *failure, lock *p
 				logger.log.Error().Str("path", info.Path).Err(info.Details).Msg("damaged data")
 			},
 		},
+	}
+	for i := range opts.Levels {
+		opts.Levels[i].BlockSize = blockBytes
 	}
 	opts.EnsureDefaults()
 	return opts
