@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/levenlabs/postmaster/internal/cmdutil"
+	"github.com/levenlabs/postmaster/internal/operator"
 )
 
 var version string // set with -ldflags "-X main.version=…"
@@ -26,10 +27,13 @@ func newCommand() *cobra.Command {
   postmaster demo     see it work: a fake SendGrid, an inbox page, no account needed
   postmaster serve    run all of it in one process, with SendGrid's key
   postmaster console  see the queues and mails of a system that runs elsewhere
-  postmaster sandbox  run the fake SendGrid alone, for tests of your own`,
+  postmaster sandbox  run the fake SendGrid alone, for tests of your own
+
+For those who run it: dead, queue, email and prefs; see docs/operating.md.`,
 		Version: cmdutil.Version(version),
 	}
 	root.SetVersionTemplate("postmaster {{.Version}}\n")
 	root.AddCommand(serveCommand(), demoCommand(), consoleCommand(), sandboxCommand())
+	root.AddCommand(operator.Commands()...)
 	return root
 }

@@ -14,7 +14,8 @@ import (
 // beside it.
 type batch struct {
 	w *Worker
-	// waiting ends when the process is stopped: who has not begun an attempt by then does not, and is given back.
+	// waiting ends when the process is stopped or the queue is paused: who has not begun an attempt by then does not, and
+	// is given back.
 	waiting context.Context
 	// jobs ends --drain-wait later, and cuts off who has.
 	jobs context.Context
@@ -37,7 +38,9 @@ func (w *Worker) handleMails(run, jobs context.Context, deliveries []*okq.Delive
 	defer w.gate.hold(-len(deliveries), -size)
 	waiting, cancel := context.WithCancelCause(jobs)
 	defer cancel(nil)
-	defer context.AfterFunc(run, func() { cancel(context.Cause(run)) })()
+	for _, end := range []context.Context{run, w.pauses.running(deliveries[0].Queue)} {
+		defer context.AfterFunc(end, func() { cancel(context.Cause(end)) })()
+	}
 
 	b := &batch{w: w, waiting: waiting, jobs: jobs}
 	mails := make([]*mail, len(deliveries))

@@ -18,6 +18,7 @@ type metrics struct {
 	storeSeconds *prometheus.HistogramVec // call: begin settle lookup flags fold record
 	backlog      *prometheus.GaugeVec     // queue
 	oldest       *prometheus.GaugeVec     // queue
+	paused       *prometheus.GaugeVec     // queue
 	inFlight     prometheus.Gauge
 	inHand       prometheus.Gauge
 	breaker      prometheus.Gauge
@@ -50,6 +51,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		backlog: perQueue("queue_jobs", "Jobs in a queue: waiting, delayed and leased."),
 		oldest:  perQueue("oldest_job_seconds", "How long the oldest of a queue's waiting jobs has waited."),
+		paused:  perQueue("queue_paused", "1 while an operator has paused the queue."),
 		storeSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "pm_worker_store_duration_seconds", Help: "Time of a call to a store.", Buckets: prometheus.ExponentialBuckets(.001, 2, 14),
 		}, []string{"call"}),
@@ -61,7 +63,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		events:    counter("events_total", "Webhook events by type and what became of them.", "type", "result"),
 		foldLag:   gauge("fold_lag_seconds", "Age of the latest event of the last fold."),
 	}
-	reg.MustRegister(m.jobs, m.outcomes, m.dead, m.unknown, m.attempts, m.sendSeconds, m.storeSeconds, m.backlog, m.oldest, m.inFlight, m.inHand,
+	reg.MustRegister(m.jobs, m.outcomes, m.dead, m.unknown, m.attempts, m.sendSeconds, m.storeSeconds, m.backlog, m.oldest, m.paused, m.inFlight, m.inHand,
 		m.breaker, m.pauses, m.storeAway, m.events, m.foldLag)
 	m.zero()
 	return m

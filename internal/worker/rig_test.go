@@ -161,7 +161,7 @@ func (r *rig) event(e *job.Email, eventType, more string) {
 // eventually waits for something that has to happen.
 func (r *rig) eventually(what string, happened func() bool) {
 	r.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !happened(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !happened(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			r.Fatalf("%s: has not happened", what)
 		}

@@ -54,6 +54,7 @@ type Worker struct {
 	begins   *group[stats.Attempt, bool]
 	settles  *group[stats.Settlement, struct{}]
 	tokens   tokens
+	pauses   *pauses
 	suspects chan struct{} // held by the one job that is decoded alone, see suspect.go
 }
 
@@ -74,6 +75,7 @@ func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (
 		w.rate.SetLimit(rate.Limit(cfg.Rate))
 	}
 	w.gate = newGate(log, w.m)
+	w.pauses = newPauses(deps.Queue, log, w.m, cfg.Queues)
 	w.begins = newGroup(groupSize, groupFlights, w.writeAttempts)
 	w.settles = newGroup(groupSize, groupFlights, w.writeSettlements)
 	return w, nil
@@ -85,6 +87,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		w.log.Warn().Msg("no store: opt-outs are not known, and a mail whose worker dies is sent again")
 	} else if err := w.awaitStore(ctx); err != nil {
 		return nil // stopped before anything was taken
+	}
+	if w.pauses.await(ctx) != nil {
+		return nil
 	}
 	consumers, err := w.consumers(ctx)
 	if err != nil {
@@ -98,6 +103,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	watching, stopWatching := context.WithCancel(ctx)
 	var watch sync.WaitGroup
 	watch.Go(func() { w.watchBacklog(watching) })
+	watch.Go(func() { w.pauses.watch(watching) })
 	err = running.Wait()
 	stopWatching()
 	watch.Wait()
@@ -138,6 +144,7 @@ func (w *Worker) consumers(ctx context.Context) ([]*okq.Consumer, error) {
 			return nil
 		}
 		opts.Queues, opts.Lease, opts.DrainWait, opts.Log = queues, w.cfg.Lease, w.cfg.DrainWait, w.log
+		opts.Skip = w.pauses.paused
 		c, err := okq.NewConsumer(w.deps.Queue, opts)
 		if err != nil {
 			return fmt.Errorf("consume %v: %w", queues, err)

@@ -52,6 +52,9 @@ type ConsumerOptions struct {
 	// Gate, if set, is called before each pop and blocks while there should be none.
 	Gate func(ctx context.Context) error
 
+	// Skip, if set, tells which queues not to pop now.
+	Skip func(queue string) bool
+
 	Log zerolog.Logger
 }
 

@@ -81,6 +81,9 @@ func (c *Consumer) popRound(ctx, jobs context.Context, n int) (int, error) {
 	}
 	got := 0
 	for i, queue := range c.order.next() {
+		if c.opts.Skip != nil && c.opts.Skip(queue) {
+			continue
+		}
 		want := c.share(i, queue, n-got, caps)
 		popped := time.Now() // before the server's lease begins
 		events, err := c.pop(ctx, queue, want)
