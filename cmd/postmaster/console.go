@@ -35,7 +35,9 @@ the store, so it runs anywhere beside them; postmaster serve and postmaster demo
 			}
 			defer stores.Close()
 			env.Ready.Add("store", stores.Ping)
-			deps := console.Deps{Queue: client, Records: stores.Stats, Prefs: stores.Prefs}
+			deps := console.Deps{
+				Queue: client, Records: stores.Stats, Prefs: stores.Prefs, Letters: console.NewLetters(client, stores.Stats),
+			}
 			c, err := console.New(cfg, deps, env.Log)
 			if err != nil {
 				return err

@@ -14,11 +14,11 @@ import (
 // inside are paths that only users may see.
 var inside = []string{
 	"/", "/stream", "/no-such-page", "/mails", "/mails?q=ann%40example.com", "/mails/6a0000000000000000000000", "/mails/6a0000000000000000000000/html",
-	"/recipient?address=ann%40example.com",
+	"/recipient?address=ann%40example.com", "/dead", "/dead/ask?act=drop&all=1",
 }
 
 // acts are paths that change something.
-var acts = []string{"/no-such-act", "/recipient"}
+var acts = []string{"/no-such-act", "/recipient", "/dead"}
 
 func TestWithoutAPasswordOnlyThisMachineMayListen(t *testing.T) {
 	for addr, fine := range map[string]bool{

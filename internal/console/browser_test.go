@@ -10,20 +10,23 @@ import (
 	"github.com/levenlabs/postmaster/internal/testenv/browser"
 )
 
-// screens are a desk's and a hand's.
+// screens are a desk's by day and a hand's by night.
 var screens = []struct {
 	name          string
 	width, height int64
-}{{"desktop", 1280, 800}, {"phone", 390, 844}}
+	dark          bool
+}{{"desktop", 1280, 800, false}, {"phone", 390, 844, true}}
 
-// look wants a page to fit on both screens, and leaves pictures.
+// look wants a page to fit on both screens and to be accessible, and leaves pictures.
 func look(t *testing.T, tab context.Context, name, address, ready string) {
 	t.Helper()
 	for _, s := range screens {
+		browser.Dark(t, tab, s.dark)
 		browser.Do(t, tab, chromedp.EmulateViewport(s.width, s.height), chromedp.Navigate(address), chromedp.WaitVisible(chromedp.CSS(ready)))
 		if width := browser.Ask(t, tab, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); width > s.width {
 			t.Errorf("%s is %d wide on a screen of %d", name, width, s.width)
 		}
+		browser.Accessible(t, tab, name+" on a "+s.name)
 		browser.Picture(t, tab, fmt.Sprintf("console-%s-%s", name, s.name))
 	}
 }

@@ -44,6 +44,7 @@ type Deps struct {
 	Queue   Queue
 	Records Records // nil, as is Prefs: there is no store
 	Prefs   Prefs
+	Letters Letters
 }
 
 // Console is the site. Make it with New, then Listen, then Run.
@@ -68,7 +69,7 @@ func New(cfg Config, deps Deps, log zerolog.Logger) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := web.ParsePages(files(), functions, "login", "fault", "now", "mails", "mail", "recipient")
+	pages, err := web.ParsePages(files(), functions, "login", "fault", "now", "mails", "mail", "recipient", "dead", "ask")
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +128,9 @@ func (c *Console) handler() http.Handler {
 	inside.HandleFunc("GET /mails/{id}/html", c.serveHTML)
 	inside.HandleFunc("GET /recipient", c.pageRecipient)
 	inside.HandleFunc("POST /recipient", c.formPrefs)
+	inside.HandleFunc("GET /dead", c.pageDead)
+	inside.HandleFunc("GET /dead/ask", c.pageAsk)
+	inside.HandleFunc("POST /dead", c.formDead)
 	inside.HandleFunc("/", c.notFound)
 
 	site := http.NewServeMux()

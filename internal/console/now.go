@@ -12,6 +12,7 @@ type nowView struct {
 	Waiting, Dead, Workers int
 	UnknownMore            bool // more than are counted
 	HasStore               bool
+	DeadStats              bool // all dead letters are of events
 }
 
 // pageNow is how the queues stand.
@@ -26,6 +27,7 @@ func (c *Console) pageNow(w http.ResponseWriter, r *http.Request) {
 			v.Workers = max(v.Workers, q.Consumers)
 		case job.QueueEmailDead, job.QueueStatsDead:
 			v.Dead += q.Total
+			v.DeadStats = q.Total > 0 && v.Dead == q.Total && q.Name == job.QueueStatsDead
 		}
 	}
 	c.render(w, http.StatusOK, "now", v)

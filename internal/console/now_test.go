@@ -60,7 +60,7 @@ func TestNowTellsHowTheQueuesStand(t *testing.T) {
 	if got["Oldest"] == "–" {
 		t.Error("the age of the oldest ready mail is not told")
 	}
-	if !strings.Contains(page, `<dt>Dead letters</dt><dd>1</dd>`) || !strings.Contains(page, `<dt>Mails waiting</dt><dd>4</dd>`) {
+	if !strings.Contains(page, `<dt>Dead letters</dt><dd><a href="/dead">1</a></dd>`) || !strings.Contains(page, `<dt>Mails waiting</dt><dd>4</dd>`) {
 		t.Errorf("the numbers above are wrong: %s", page)
 	}
 }

@@ -73,7 +73,7 @@ func newRig(t *testing.T, change ...option) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.stores.Close() })
-	cfg, deps := console.Config{Addr: "127.0.0.1:0"}, console.Deps{Queue: r.okq, Records: r.stores.Stats, Prefs: r.stores.Prefs}
+	cfg, deps := console.Config{Addr: "127.0.0.1:0"}, console.Deps{Queue: r.okq, Records: r.stores.Stats, Prefs: r.stores.Prefs, Letters: console.NewLetters(r.okq, r.stores.Stats)}
 	for _, f := range change {
 		f(&cfg, &deps)
 	}

@@ -88,7 +88,9 @@ func (s *System) addConsole(cfg Config, env cmdutil.Env) (err error) {
 	if cfg.Console.Addr == "" {
 		return nil
 	}
-	deps := console.Deps{Queue: s.client, Records: s.stores.Stats, Prefs: s.stores.Prefs}
+	deps := console.Deps{
+		Queue: s.client, Records: s.stores.Stats, Prefs: s.stores.Prefs, Letters: console.NewLetters(s.client, s.stores.Stats),
+	}
 	if s.Console, err = console.New(cfg.Console, deps, env.Log); err != nil {
 		return err
 	}

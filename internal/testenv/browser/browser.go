@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/levenlabs/postmaster/internal/testenv"
@@ -20,13 +21,23 @@ func NewTab(t *testing.T) context.Context {
 		chromedp.ExecPath(testenv.Chromium(t)),
 		chromedp.NoSandbox, // CI runs as root
 	)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// Dark has pages think that it is night, or day again.
+func Dark(t *testing.T, tab context.Context, dark bool) {
+	t.Helper()
+	scheme := map[bool]string{false: "light", true: "dark"}[dark]
+	params := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+	if _, err := chromedp.Call(tab, emulation.SetEmulatedMedia, params); err != nil {
+		t.Fatalf("browser: %v", err)
+	}
 }
 
 // Do runs the actions one after the other.

@@ -17,7 +17,7 @@ async function refresh() {
       revision = fresh.body.dataset.revision;
       for (const part of document.querySelectorAll("[data-live]")) {
         const next = fresh.getElementById(part.id);
-        if (next && next.innerHTML !== part.dataset.seen) replace(part, next);
+        if (next) morph(part, next);
       }
     }
   } catch { /* the stream reconnects, and then we come back here */ }
@@ -25,15 +25,22 @@ async function refresh() {
   if (again) { again = false; refresh(); }
 }
 
-// replace keeps the focus and what the reader has opened.
-function replace(part, next) {
-  const open = [...part.querySelectorAll("details[open]")].map((d) => d.id);
-  const focused = part.contains(document.activeElement) ? document.activeElement : null;
-  const href = focused?.getAttribute("href");
-  part.dataset.seen = next.innerHTML;
-  part.replaceChildren(...next.childNodes);
-  for (const id of open) document.getElementById(id)?.setAttribute("open", "");
-  if (href) [...part.querySelectorAll("a")].find((a) => a.getAttribute("href") === href)?.focus();
+// morph makes old what next is, and keeps of it what is the same: the focus, what the reader has opened, and the link
+// that is just being clicked. Children with an id stay themselves wherever they go.
+function morph(old, next) {
+  if (old.isEqualNode(next)) return;
+  if (old.nodeType !== Node.ELEMENT_NODE) { old.nodeValue = next.nodeValue; return; }
+  for (const { name } of [...old.attributes]) if (!next.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+  for (const { name, value } of next.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  const named = new Map([...old.children].filter((child) => child.id).map((child) => [child.id, child]));
+  let at = old.firstChild;
+  for (const child of [...next.childNodes]) {
+    const same = child.id ? named.get(child.id) : at;
+    if (!same || same.nodeName !== child.nodeName || (same.id ?? "") !== (child.id ?? "")) { old.insertBefore(child, at); continue; }
+    if (same === at) at = at.nextSibling; else old.insertBefore(same, at);
+    morph(same, child);
+  }
+  while (at) { const rest = at.nextSibling; at.remove(); at = rest; }
 }
 
 document.addEventListener("submit", async (submit) => {
