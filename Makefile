@@ -26,6 +26,10 @@ test-heavy: ## The tests that take minutes (TestHeavy…), against services that
 test-deploy: ## The Kubernetes manifests, against strict schemas and the programs' own flags; no services needed
 	@scripts/services deploy go test -count=1 ./deploy/...
 
+.PHONY: image
+image: ## Container images without Docker, as OCI layouts in dist/, and what is inside them
+	@go run ./deploy/image --version "$(VERSION)" --out dist
+
 fault-worker: ## 20,000 mails while SendGrid errs and processes are killed (PM_FAULT_SEED repeats a run)
 	PM_HEAVY=1 go test -count=1 -run '^TestHeavyFaults' -v -timeout 60m ./internal/worker/faulttest
 
