@@ -29,11 +29,11 @@ func newCommand() *cobra.Command {
   postmaster console  see the queues and mails of a system that runs elsewhere
   postmaster sandbox  run the fake SendGrid alone, for tests of your own
 
-For those who run it: dead, queue, email and prefs; see docs/operating.md.`,
+For those who run it: dead, queue, email and prefs (docs/operating.md), hooks and stats (docs/webhook.md).`,
 		Version: cmdutil.Version(version),
 	}
 	root.SetVersionTemplate("postmaster {{.Version}}\n")
-	root.AddCommand(serveCommand(), demoCommand(), consoleCommand(), sandboxCommand())
+	root.AddCommand(serveCommand(), demoCommand(), consoleCommand(), sandboxCommand(), hooksCommand(), statsCommand())
 	root.AddCommand(operator.Commands()...)
 	return root
 }

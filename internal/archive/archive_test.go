@@ -45,7 +45,7 @@ func all(t testing.TB, dir string) []string {
 }
 
 func readAll(dir string) (bodies []string, err error) {
-	err = archive.Read(dir, func(p archive.Post) error {
+	err = archive.Read(dir, "", func(p archive.Post) error {
 		bodies = append(bodies, string(p.Body))
 		return nil
 	})
@@ -72,7 +72,7 @@ func TestPostsAreReadAsTheyWereWritten(t *testing.T) {
 		write(t, w, begin.Add(time.Duration(i)), body)
 	}
 	var i int
-	err := archive.Read(dir, func(p archive.Post) error {
+	err := archive.Read(dir, "", func(p archive.Post) error {
 		if string(p.Body) != bodies[i] || !p.At.Equal(begin.Add(time.Duration(i))) {
 			t.Errorf("POST %d of %v: %.40q", i, p.At, p.Body)
 		}
@@ -236,7 +236,7 @@ func TestReadEndsWithTheCallersError(t *testing.T) {
 	write(t, w, begin, "2")
 	enough := errors.New("enough")
 	n := 0
-	err := archive.Read(dir, func(archive.Post) error { n++; return enough })
+	err := archive.Read(dir, "", func(archive.Post) error { n++; return enough })
 	if !errors.Is(err, enough) || n != 1 {
 		t.Errorf("%v after %d", err, n)
 	}

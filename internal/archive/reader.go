@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/klauspost/compress/zstd"
@@ -15,15 +16,20 @@ import (
 type Post struct {
 	At   time.Time
 	Body []byte // valid until the next
+	File string // name of the file that it is in
 }
 
-// Read calls each for every POST in dir, file by file in the order they were begun, and ends with each's first error.
+// Read calls each for every POST in dir, file by file in the order they were begun, the file called from or all if that
+// is empty being the first, and ends with each's first error.
 // Half a POST at the end of a file is skipped. A file that is damaged anywhere else is read up to there; Read goes on
 // with the others and returns what it found wrong at the end.
-func Read(dir string, each func(Post) error) error {
+func Read(dir, from string, each func(Post) error) error {
 	names, err := files(dir)
 	if err != nil {
 		return fmt.Errorf("read archive: %w", err)
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("read archive: no %s*%s in %s", prefix, suffix, dir)
 	}
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBody))
 	if err != nil {
@@ -32,6 +38,9 @@ func Read(dir string, each func(Post) error) error {
 	defer dec.Close()
 	var faults []error
 	for _, name := range names {
+		if filepath.Base(name) < from {
+			continue
+		}
 		fault, err := readFile(name, dec, each)
 		if err != nil {
 			return err
@@ -59,7 +68,7 @@ func readFile(name string, dec *zstd.Decoder, each func(Post) error) (fault, err
 		case fault != nil:
 			return fmt.Errorf("after %d POSTs: %w", n, fault), nil
 		}
-		if err := each(Post{at, body}); err != nil {
+		if err := each(Post{at, body, filepath.Base(name)}); err != nil {
 			return nil, err
 		}
 	}

@@ -15,6 +15,7 @@ import (
 type ReplayConfig struct {
 	AcceptEnv    []string
 	Since, Until string // RFC 3339, or empty
+	From         string // name of a file, or empty
 
 	since, until time.Time
 }
@@ -24,6 +25,7 @@ func (c *ReplayConfig) AddFlags(fs *pflag.FlagSet) {
 	addAcceptEnv(fs, &c.AcceptEnv)
 	fs.StringVar(&c.Since, "since", "", "leave out POSTs that came before, such as 2026-01-31T15:04:05Z")
 	fs.StringVar(&c.Until, "until", "", "leave out POSTs that came then or later")
+	fs.StringVar(&c.From, "from", "", "leave out the files before this one, where a replay that was stopped said to go on")
 }
 
 // Validate joins all faults.
@@ -50,41 +52,65 @@ func (c *ReplayConfig) wants(at time.Time) bool {
 
 // Replayed counts what a replay did.
 type Replayed struct {
-	Posts    int // that were pushed, or held nothing of ours
-	Events   int // that are in the queue again
+	File     string // that was read last
+	Posts    int    // that were pushed, or held nothing of ours
+	Events   int    // that are in the queue again
 	Last     time.Time
 	Unusable int // POSTs that are no batch of events
 }
 
-// Replay pushes the events of an archive once more. The fold of pm-worker makes that harmless, however often: an event
-// that it knows changes nothing. Replay stops at the first POST that okq does not take; what it returns beside the
-// error is how far it came.
-func Replay(ctx context.Context, cfg ReplayConfig, dir string, pusher Pusher) (Replayed, error) {
-	var done Replayed
+// A replay is one run of Replay.
+type replay struct {
+	cfg      ReplayConfig
+	filter   filter
+	pusher   Pusher
+	progress func(Replayed)
+	done     Replayed
+}
+
+// Replay pushes the events of an archive once more, and calls progress after each file but the last. The fold of
+// pm-worker makes that harmless, however often: an event that it knows changes nothing. So a replay that was stopped
+// goes on with the file that it was in. Replay stops when ctx ends, and at the first POST that okq does not take; what
+// it returns beside the error is how far it came.
+func Replay(ctx context.Context, cfg ReplayConfig, dir string, pusher Pusher, progress func(Replayed)) (Replayed, error) {
 	if err := cfg.Validate(); err != nil {
-		return done, err
+		return Replayed{}, err
 	}
-	f := newFilter(cfg.AcceptEnv)
-	err := archive.Read(dir, func(p archive.Post) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if !cfg.wants(p.At) {
-			return nil
-		}
-		b, err := readBatch(p.Body, f)
+	r := &replay{cfg: cfg, filter: newFilter(cfg.AcceptEnv), pusher: pusher, progress: progress}
+	err := archive.Read(dir, cfg.From, func(p archive.Post) error {
+		err := r.post(ctx, p)
 		if err != nil {
-			done.Unusable++
-			return nil
+			err = fmt.Errorf("POST of %s: %w; go on with --from %s", p.At.UTC().Format(time.RFC3339Nano), err, p.File)
 		}
-		if err := push(ctx, pusher, b.events); err != nil {
-			return fmt.Errorf("POST of %s: %w", p.At.UTC().Format(time.RFC3339Nano), err)
-		}
-		done.Posts, done.Last = done.Posts+1, p.At
-		for _, byResult := range b.counts {
-			done.Events += byResult[accepted]
-		}
-		return nil
+		return err
 	})
-	return done, err
+	return r.done, err
+}
+
+func (r *replay) post(ctx context.Context, p archive.Post) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if r.done.File != p.File {
+		if r.done.File != "" {
+			r.progress(r.done)
+		}
+		r.done.File = p.File
+	}
+	if !r.cfg.wants(p.At) {
+		return nil
+	}
+	b, err := readBatch(p.Body, r.filter)
+	if err != nil {
+		r.done.Unusable++
+		return nil
+	}
+	if err := push(ctx, r.pusher, b.events); err != nil {
+		return err
+	}
+	r.done.Posts, r.done.Last = r.done.Posts+1, p.At
+	for _, byResult := range b.counts {
+		r.done.Events += byResult[accepted]
+	}
+	return nil
 }

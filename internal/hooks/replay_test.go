@@ -33,7 +33,7 @@ func TestAReplayQueuesWhatWasAcceptedOnceMore(t *testing.T) {
 		t.Fatalf("unsigned: %d", got)
 	}
 	in.queued(t)
-	done, err := hooks.Replay(t.Context(), replay, cfg.Archive, in.okq)
+	done, err := hooks.Replay(t.Context(), replay, cfg.Archive, in.okq, func(hooks.Replayed) {})
 	if err != nil || done.Posts != 3 || done.Events != 6 || done.Unusable != 0 || time.Since(done.Last) > time.Minute {
 		t.Errorf("%+v, %v", done, err)
 	}
@@ -65,7 +65,7 @@ func TestAReplayIsBoundedByTimesAndEnvironments(t *testing.T) {
 		{"earlier", "", hour(-1), cfg.AcceptEnv, 0},
 		{"staging", "", "", []string{"staging"}, 1},
 	} {
-		done, err := hooks.Replay(t.Context(), hooks.ReplayConfig{AcceptEnv: c.envs, Since: c.since, Until: c.until}, cfg.Archive, in.okq)
+		done, err := hooks.Replay(t.Context(), hooks.ReplayConfig{AcceptEnv: c.envs, Since: c.since, Until: c.until}, cfg.Archive, in.okq, func(hooks.Replayed) {})
 		if err != nil || done.Events != c.events || len(in.queued(t)) != c.events {
 			t.Errorf("%s: %+v, %v, want %d events", c.name, done, err, c.events)
 		}
@@ -88,7 +88,7 @@ func TestAReplayThatOkqDoesNotTakeSaysHowFarItCame(t *testing.T) {
 		t.Fatalf("status %d", got)
 	}
 	okqd.Stop()
-	if done, err := hooks.Replay(t.Context(), replay, cfg.Archive, in.okq); err == nil || done.Posts != 0 || !strings.Contains(err.Error(), "POST of 20") {
+	if done, err := hooks.Replay(t.Context(), replay, cfg.Archive, in.okq, func(hooks.Replayed) {}); err == nil || done.Posts != 0 || !strings.Contains(err.Error(), "POST of 20") {
 		t.Errorf("%+v, %v", done, err)
 	}
 }

@@ -29,6 +29,7 @@ const (
 // changes: add another.
 var migrations = []string{
 	prefs.SQLiteSchema + stats.SQLiteSchema + idempotency.SQLiteSchema,
+	stats.SQLiteGaps,
 }
 
 func openSQLite(ctx context.Context, path string) (*Stores, error) {

@@ -29,7 +29,7 @@ func NewMongo(ctx context.Context, db *mongo.Database) (*Mongo, error) {
 		Keys:    bson.D{{Key: "uid", Value: 1}, {Key: "r", Value: 1}, {Key: "tc", Value: 1}},
 		Options: options.Index().SetSparse(true), // as 0.4.0 made it
 	}
-	for _, index := range append(queryIndexes(), last) {
+	for _, index := range append(queryIndexes(), last, gapsIndex()) {
 		if _, err := m.records.Indexes().CreateOne(ctx, index); err != nil && !differs(err) {
 			return nil, available(fmt.Errorf("make the indexes of records: %w", err))
 		}

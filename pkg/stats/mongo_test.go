@@ -3,10 +3,12 @@ package stats_test
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/levenlabs/postmaster/internal/store"
 	"github.com/levenlabs/postmaster/internal/testenv"
@@ -123,7 +125,8 @@ func TestIndexOf040Serves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(specs) != 2 || specs[1].Name != "uid_1_r_1_tc_1" || specs[1].Sparse == nil || !*specs[1].Sparse {
-		t.Errorf("indexes = %+v; want the one of 0.4.0 beside _id", specs)
+	at := slices.IndexFunc(specs, func(s mongo.IndexSpecification) bool { return s.Name == "uid_1_r_1_tc_1" })
+	if at < 0 || specs[at].Sparse == nil || !*specs[at].Sparse {
+		t.Errorf("indexes = %+v; want the one of 0.4.0 among them", specs)
 	}
 }

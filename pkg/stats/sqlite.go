@@ -37,13 +37,19 @@ CREATE INDEX records_last ON records (uid, r, tc, id);
 CREATE INDEX records_recipient ON records (r, tc, id);
 CREATE INDEX records_unknown ON records (tc, id) WHERE st = 'unknown' AND s = 0 AND ev = '{}';`
 
+// SQLiteGaps makes the index of Gaps, in a file that has SQLiteSchema. It holds only the few mails that are on their way.
+const SQLiteGaps = `CREATE INDEX records_gaps ON records (ts, id) WHERE ` + silent + `;`
+
+// silent matches accepted mails of which no event came.
+const silent = `st = 'accepted' AND s = 0 AND ev = '{}'`
+
 // SQLite keeps records in a table of an SQLite file.
 type SQLite struct {
 	read, write *sql.DB
 	get, put    *sql.Stmt // on write
 }
 
-// NewSQLite returns a store over a file that has SQLiteSchema. The transactions of write must begin immediate.
+// NewSQLite returns a store over a file that has SQLiteSchema and SQLiteGaps. The transactions of write must begin immediate.
 func NewSQLite(ctx context.Context, read, write *sql.DB) (*SQLite, error) {
 	get, err := write.PrepareContext(ctx, `SELECT `+columns+` FROM records WHERE id = ?`)
 	if err != nil {

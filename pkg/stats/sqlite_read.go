@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/levenlabs/postmaster/pkg/job"
 )
@@ -37,6 +38,29 @@ func (s *SQLite) Lookup(ctx context.Context, ids []job.ID) (map[job.ID]*Record, 
 		return nil, available(fmt.Errorf("look up records: %w", err))
 	}
 	return records, nil
+}
+
+// Gaps implements Store.
+func (s *SQLite) Gaps(ctx context.Context, before time.Time, each func(*Record) error) error {
+	rows, err := s.read.QueryContext(ctx,
+		`SELECT `+columns+` FROM records WHERE `+silent+` AND ts < ? ORDER BY ts, id`, before.UnixMilli())
+	if err != nil {
+		return available(fmt.Errorf("find mails without events: %w", err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		e, err := scan(rows)
+		if err != nil {
+			return fmt.Errorf("find mails without events: %w", err)
+		}
+		if err := each(e.shown()); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return available(fmt.Errorf("find mails without events: %w", err))
+	}
+	return nil
 }
 
 // Last implements Store.

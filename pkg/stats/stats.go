@@ -140,4 +140,9 @@ type Store interface {
 
 	// CountUnknown counts the mails whose outcome is unknown, as far as atMost.
 	CountUnknown(ctx context.Context, atMost int) (int, error)
+
+	// Gaps calls each for every mail that SendGrid accepted before the time given and of which no event ever came,
+	// oldest acceptance first, and ends with each's first error. Mails of 0.4.0, which did not keep all events, are
+	// left out.
+	Gaps(ctx context.Context, before time.Time, each func(*Record) error) error
 }
