@@ -1,5 +1,7 @@
 package conformance
 
+import "slices"
+
 func cases() []testCase {
 	return []testCase{
 		{"AnswersAsTheOriginal", original},
@@ -36,4 +38,14 @@ func cases() []testCase {
 		{"RestartKeepsLeasesAndDelays", restartTimes},
 		{"BehavesAsTheModel", model},
 	}
+}
+
+// unordered are the cases in which no event has to come before another.
+func unordered() []testCase {
+	ordered := []string{
+		"AnswersAsTheOriginal", "PipelineIsAnsweredInOrder", "LargeEventsAreGivenInParts", "PopsGoFromFrontToBack",
+		"CountGivesListsWithDeliveries", "RedoWithDelayComesBackInFront", "RestartKeepsEverything", "BehavesAsTheModel",
+	}
+	rest := slices.DeleteFunc(cases(), func(c testCase) bool { return slices.Contains(ordered, c.name) })
+	return append(rest, testCase{"BehavesAsTheModelButForOrder", unorderedModel})
 }

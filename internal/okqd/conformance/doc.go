@@ -16,8 +16,13 @@ type Target interface {
 }
 
 // Run runs all cases, each on a target of its own.
-func Run(t *testing.T, start func(testing.TB) Target) {
-	for _, c := range cases() {
+func Run(t *testing.T, start func(testing.TB) Target) { run(t, cases(), start) }
+
+// RunUnordered runs those that a queue must pass which gives its events in any order.
+func RunUnordered(t *testing.T, start func(testing.TB) Target) { run(t, unordered(), start) }
+
+func run(t *testing.T, cases []testCase, start func(testing.TB) Target) {
+	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := &suite{T: t, target: start(t)}

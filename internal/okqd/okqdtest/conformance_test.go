@@ -32,22 +32,31 @@ func TestLocalEngineConforms(t *testing.T) {
 
 // redisTarget is okqd with the redis engine, on a Redis of its own.
 type redisTarget struct {
-	tb    testing.TB
-	redis string
-	srv   *okqdtest.Server
+	tb   testing.TB
+	opts []okqdtest.Option
+	srv  *okqdtest.Server
+}
+
+func startRedisTarget(tb testing.TB, opts ...okqdtest.Option) conformance.Target {
+	opts = append(opts, okqdtest.WithRedis(testenv.StartRedis(tb).Addr))
+	return &redisTarget{tb, opts, okqdtest.RunT(tb, opts...)}
 }
 
 func (r *redisTarget) Addr() string { return r.srv.Addr }
 
 func (r *redisTarget) Restart() {
 	r.srv.Stop()
-	r.srv = okqdtest.RunT(r.tb, okqdtest.WithRedis(r.redis))
+	r.srv = okqdtest.RunT(r.tb, r.opts...)
 }
 
 func TestRedisEngineConforms(t *testing.T) {
 	t.Parallel()
-	conformance.Run(t, func(tb testing.TB) conformance.Target {
-		redis := testenv.StartRedis(tb).Addr
-		return &redisTarget{tb, redis, okqdtest.RunT(tb, okqdtest.WithRedis(redis))}
+	conformance.Run(t, func(tb testing.TB) conformance.Target { return startRedisTarget(tb) })
+}
+
+func TestPartitionsConformButForOrder(t *testing.T) {
+	t.Parallel()
+	conformance.RunUnordered(t, func(tb testing.TB) conformance.Target {
+		return startRedisTarget(tb, okqdtest.WithPartitions(3))
 	})
 }

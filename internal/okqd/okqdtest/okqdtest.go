@@ -29,6 +29,9 @@ func WithTLS(cert, key string) Option {
 	return func(c *okqd.Config) { c.TLSCert, c.TLSKey = cert, key }
 }
 
+// WithPartitions spreads each queue in Redis.
+func WithPartitions(n int) Option { return func(c *okqd.Config) { c.Redis.Partitions = n } }
+
 // WithAddr listens there and not on a port of the system's choice.
 func WithAddr(addr string) Option { return func(c *okqd.Config) { c.ListenAddr = addr } }
 

@@ -29,7 +29,7 @@ func (c *consumer) Register(ctx context.Context, names []string) error {
 	var calls []call
 	for _, q := range c.queues {
 		if !slices.Contains(queues, q) {
-			calls = append(calls, call{q, []string{wakeChannel, q, "leave", c.name}})
+			calls = append(calls, call{q, 0, []string{wakeChannel, q, "leave", c.name}})
 		}
 	}
 	for _, q := range queues {
@@ -40,8 +40,9 @@ func (c *consumer) Register(ctx context.Context, names []string) error {
 	return c.e.do(ctx, calls)
 }
 
+// joinCall counts a consumer, in the first partition.
 func joinCall(queue, name string) call {
-	return call{queue, []string{wakeChannel, queue, "join", name, millis(countsFor)}}
+	return call{queue, 0, []string{wakeChannel, queue, "join", name, millis(countsFor)}}
 }
 
 // do makes calls whose results nobody needs.
@@ -53,10 +54,12 @@ func (e *Engine) do(ctx context.Context, calls []call) error {
 	for i, call := range calls {
 		runs[i].call = call
 	}
-	e.names.used(ctx, runs)
-	for _, result := range e.script.exec(ctx, e.client, calls) {
-		if err := result.Error(); err != nil {
-			return fmt.Errorf("redis: %w", err)
+	if err := e.names.used(ctx, runs); err != nil {
+		return err
+	}
+	for _, a := range e.script.exec(ctx, calls, 0) {
+		if a.err != nil {
+			return fmt.Errorf("redis: %w", a.err)
 		}
 	}
 	return nil
@@ -110,20 +113,31 @@ func (c *consumer) look() (string, error) {
 
 // left returns how many events of each queue are ready, after making ready what is due.
 func (e *Engine) left(ctx context.Context, queues []string) ([]int64, error) {
-	calls := make([]call, len(queues))
-	for i, q := range queues {
-		calls[i] = call{q, []string{wakeChannel, q}}
+	all, err := e.leftIn(ctx, queues)
+	if err != nil {
+		return nil, err
 	}
 	left := make([]int64, len(queues))
-	for i, result := range e.script.exec(ctx, e.client, calls) {
-		n, err := result.AsIntSlice()
-		if err == nil && len(n) != 1 {
-			err = errReply
+	for i, n := range all {
+		left[i/e.partitions] += n
+	}
+	return left, nil
+}
+
+// leftIn returns the same for each partition, those of a queue one after the other.
+func (e *Engine) leftIn(ctx context.Context, queues []string) ([]int64, error) {
+	var calls []call
+	for _, q := range queues {
+		for i := range e.partitions {
+			calls = append(calls, newCall(q, i))
 		}
-		if err != nil {
-			return nil, fmt.Errorf("redis: %w", err)
+	}
+	left := make([]int64, len(calls))
+	for i, a := range e.script.exec(ctx, calls, 0) {
+		if a.err != nil {
+			return nil, fmt.Errorf("redis: %w", a.err)
 		}
-		left[i] = n[0]
+		left[i] = a.left
 	}
 	return left, nil
 }

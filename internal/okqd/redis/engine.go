@@ -2,11 +2,8 @@ package redis
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/redis/rueidis"
 	"github.com/rs/zerolog"
@@ -14,85 +11,64 @@ import (
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
 )
 
-const (
-	dialTimeout  = 5 * time.Second
-	replyTimeout = 10 * time.Second
-)
-
 // Engine implements engine.Engine.
 type Engine struct {
-	client rueidis.Client
-	log    zerolog.Logger
-	wait   int // replicas
-	script script
-	names  *names
-	wakes  *wakes
+	client     rueidis.Client
+	log        zerolog.Logger
+	replicas   int // that must have a change
+	partitions int // of each queue
+	script     script
+	members    *members
+	names      *names
+	wakes      *wakes
 }
 
 var _ engine.Engine = (*Engine)(nil)
 
 // Open connects to Redis. cfg is valid.
 func Open(cfg Config, log zerolog.Logger) (*Engine, error) {
-	opt := rueidis.ClientOption{
-		Password: cfg.Password, DisableCache: true, DisableRetry: true, ClientName: "okqd",
-		ConnWriteTimeout: replyTimeout, PipelineMultiplex: 2,
-	}
-	opt.Dialer.Timeout = dialTimeout
-	flag := "--redis-addr"
-	switch {
-	case cfg.SentinelAddr != "":
-		flag, opt.InitAddress, opt.Sentinel.MasterSet = "--redis-sentinel-addr", strings.Split(cfg.SentinelAddr, ","), cfg.SentinelGroup
-	case cfg.Cluster:
-		opt.InitAddress = strings.Split(cfg.Addr, ",")
-	default:
-		opt.InitAddress, opt.ForceSingleClient = []string{cfg.Addr}, true
-	}
-	if cfg.Wait > 0 {
-		opt.PipelineMultiplex = -1 // one connection, so that WAIT waits for what went before it
-	}
-	client, err := rueidis.NewClient(opt)
+	client, err := connect(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
+		return nil, err
 	}
-	e := &Engine{client: client, log: log.With().Str("component", "redis").Logger(), wait: cfg.Wait, script: newScript()}
-	e.names = newNames(client)
-	e.wakes = newWakes(e)
+	log = log.With().Str("component", "redis").Logger()
+	e := newEngine(client, log, cfg.Partitions)
+	e.replicas = cfg.Wait
+	ctx, cancel := context.WithTimeout(context.Background(), replyTimeout)
+	defer cancel()
+	if err := e.members.enter(ctx, e.emptyIn); err != nil {
+		client.Close()
+		return nil, err
+	}
 	return e, nil
 }
 
-// Run implements engine.Engine.
+func newEngine(client rueidis.Client, log zerolog.Logger, partitions int) *Engine {
+	e := &Engine{client: client, log: log, partitions: partitions, script: newScript(client), names: newNames(client)}
+	e.members = newMembers(client, partitions)
+	e.wakes = newWakes(e)
+	return e
+}
+
+// Run implements engine.Engine. It ends early when others have changed --partitions.
 func (e *Engine) Run(ctx context.Context) error {
 	defer e.client.Close()
+	defer e.members.leave()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var wg sync.WaitGroup
 	wg.Go(func() { e.wakes.listen(ctx) })
 	wg.Go(func() { e.wakes.tick(ctx) })
 	wg.Go(func() { e.wakes.beat(ctx) })
+	wg.Go(func() { cancel(e.members.beat(ctx, e.log)) })
 	wg.Wait()
-	return nil
+	return e.members.refused()
 }
 
 // Ready implements engine.Engine.
 func (e *Engine) Ready(ctx context.Context) error {
 	if err := e.client.Do(ctx, e.client.B().Ping().Build()).Error(); err != nil {
 		return fmt.Errorf("redis: %w", err)
-	}
-	return nil
-}
-
-var errReplicas = errors.New("too few replicas have the change")
-
-// replicated waits until --redis-wait replicas have what was done before.
-func (e *Engine) replicated(ctx context.Context) error {
-	if e.wait == 0 {
-		return nil
-	}
-	wait := e.client.B().Wait().Numreplicas(int64(e.wait)).Timeout(replyTimeout.Milliseconds() / 2).Build()
-	n, err := e.client.Do(ctx, wait).AsInt64()
-	if err != nil {
-		return fmt.Errorf("wait for replicas: %w", err)
-	}
-	if n < int64(e.wait) {
-		return fmt.Errorf("%w: %d of %d", errReplicas, n, e.wait)
 	}
 	return nil
 }

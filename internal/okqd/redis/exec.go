@@ -2,133 +2,100 @@ package redis
 
 import (
 	"context"
-	"strconv"
-	"time"
-
-	"github.com/redis/rueidis"
+	"slices"
 
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
 )
 
-const (
-	// A run of the script holds up everybody, so one is given this much to do at most.
-	maxRunOps   = 128
-	maxRunBytes = 1 << 20
-	// maxPops is how many ops of one Exec may give contents back, so that the answer is bounded.
-	maxPops = 16
-	// leaseSlack is added to every lease, for the time until the consumer knows of it.
-	leaseSlack = 100 * time.Millisecond
-)
+// maxPops is how many ops of one Exec may give contents back, so that the answer is bounded.
+const maxPops = 16
 
-// run is consecutive ops on the same queue, which are one call of the script.
-type run struct {
-	call
-	ops []*engine.Op // in the order of the results
+// Exec implements engine.Engine. What is done to one partition of a queue is atomic; between ops on different ones
+// others may come.
+func (e *Engine) Exec(ctx context.Context, ops []engine.Op, budget int) int {
+	ops = ops[:within(ops)]
+	if err := e.members.stillIn(ctx); err != nil {
+		fail(ops, err)
+		return len(ops)
+	}
+	room := budget / maxPops
+	for rest := ops; len(rest) > 0; {
+		n := e.stage(rest)
+		if e.spread(rest[0].Kind) {
+			e.popAny(ctx, rest[:n], room)
+		} else {
+			e.execStage(ctx, rest[:n], room)
+		}
+		rest = rest[n:]
+	}
+	return len(ops)
 }
 
-// Exec implements engine.Engine. What is done to one queue is atomic; between ops on different queues others may come.
-func (e *Engine) Exec(ctx context.Context, ops []engine.Op, budget int) int {
-	runs, done := e.plan(ctx, ops, budget/maxPops)
-	if len(runs) == 0 {
-		return done
+// within returns how many ops may be done at once.
+func within(ops []engine.Op) int {
+	pops := 0
+	for i, op := range ops {
+		if op.Kind == engine.Pop || op.Kind == engine.Peek || op.Kind == engine.Find {
+			pops++
+		}
+		if pops == maxPops {
+			return i + 1
+		}
 	}
-	e.names.used(ctx, runs)
+	return len(ops)
+}
+
+// spread tells whether it is up to us which partition such an op goes to.
+func (e *Engine) spread(k engine.Kind) bool { return e.partitions > 1 && k == engine.Pop }
+
+// stage returns how many ops may go to Redis without waiting for each other: what is done to one partition stays in
+// order, but a pop must find what was pushed before it, whichever partition it looks at.
+func (e *Engine) stage(ops []engine.Op) int {
+	if e.partitions == 1 {
+		return len(ops)
+	}
+	pops := e.spread(ops[0].Kind)
+	next := slices.IndexFunc(ops, func(op engine.Op) bool { return e.spread(op.Kind) != pops })
+	if next < 0 {
+		return len(ops)
+	}
+	return next
+}
+
+func (e *Engine) execStage(ctx context.Context, ops []engine.Op, room int) {
+	p := plan{e: e, room: room}
+	for i := range ops {
+		p.add(ctx, &ops[i])
+	}
+	e.execRuns(ctx, p.runs)
+	for i := range ops {
+		e.settle(ctx, &ops[i])
+	}
+}
+
+func (e *Engine) execRuns(ctx context.Context, runs []run) {
+	if len(runs) == 0 {
+		return
+	}
+	if err := e.names.used(ctx, runs); err != nil {
+		for _, r := range runs {
+			r.fail(err)
+		}
+		return
+	}
 	calls := make([]call, len(runs))
 	for i := range runs {
 		calls[i] = runs[i].call
 	}
-	results := e.script.exec(ctx, e.client, calls)
-	err := e.replicated(ctx)
-	for i, r := range runs {
-		e.finish(ctx, r, results[i], err)
+	for i, a := range e.script.exec(ctx, calls, e.replicas) {
+		e.finish(runs[i], a)
 	}
-	return done
 }
 
-// plan groups ops into runs, as many ops as may be done at once.
-func (e *Engine) plan(ctx context.Context, ops []engine.Op, room int) (runs []run, done int) {
-	pops, size := 0, 0
-	for done < len(ops) && pops < maxPops {
-		op := &ops[done]
-		done++
-		if op.Kind == engine.None {
-			continue
-		}
-		if op.Kind == engine.Pop || op.Kind == engine.Peek || op.Kind == engine.Find {
-			pops++
-		}
-		for _, queue := range e.queuesOf(ctx, op) {
-			last := len(runs) - 1
-			if last < 0 || runs[last].queue != queue || len(runs[last].ops) >= maxRunOps || size > maxRunBytes {
-				runs = append(runs, run{call: call{queue, []string{wakeChannel, queue}}})
-				last++
-				size = 0
-			}
-			runs[last].ops = append(runs[last].ops, op)
-			runs[last].args = appendOp(runs[last].args, op, room)
-			size += len(op.Contents)
+func fail(ops []engine.Op, err error) {
+	for i := range ops {
+		if ops[i].Kind != engine.None {
+			ops[i].Err = err
 		}
 	}
-	return runs, done
-}
-
-// queuesOf returns the queues that an op is about: all of them for a Status without names.
-func (e *Engine) queuesOf(ctx context.Context, op *engine.Op) []string {
-	if op.Kind != engine.Status {
-		return []string{string(op.Queue)}
-	}
-	if op.Queues == nil {
-		names, err := e.names.all(ctx)
-		op.Err = err
-		return names
-	}
-	names := make([]string, len(op.Queues))
-	for i, q := range op.Queues {
-		names[i] = string(q)
-	}
-	return names
-}
-
-// appendOp adds an op to the script's arguments.
-func appendOp(args []string, op *engine.Op, room int) []string {
-	switch op.Kind {
-	case engine.Push:
-		return append(args, "push", rueidis.BinaryString(op.ID), rueidis.BinaryString(op.Contents), millis(op.Delay), flag(op.Front))
-	case engine.Peek:
-		return append(args, "peek", flag(op.Front))
-	case engine.Find:
-		return append(args, "find", rueidis.BinaryString(op.ID))
-	case engine.Pop:
-		return append(args, "pop", strconv.Itoa(max(op.Count, 1)), lease(op.Lease), strconv.Itoa(room))
-	case engine.Ack:
-		if op.Redo {
-			return append(args, "redo", rueidis.BinaryString(op.ID), millis(op.Delay))
-		}
-		return append(args, "ack", rueidis.BinaryString(op.ID))
-	case engine.Touch:
-		return append(args, "touch", rueidis.BinaryString(op.ID), lease(op.Lease))
-	case engine.Flush:
-		return append(args, "flush")
-	default:
-		return append(args, "status")
-	}
-}
-
-// millis rounds up: nothing comes back too early.
-func millis(d time.Duration) string {
-	return strconv.FormatInt(int64((d+time.Millisecond-1)/time.Millisecond), 10)
-}
-
-func lease(d time.Duration) string {
-	if d > 0 {
-		d += leaseSlack
-	}
-	return millis(d)
-}
-
-func flag(b bool) string {
-	if b {
-		return "1"
-	}
-	return "0"
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,57 +13,64 @@ import (
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
 )
 
-var errReply = errors.New("the script's reply is not what it should be")
-
-// finish puts a run's results into its ops. replicas is what they are worth: an error if too few replicas have them.
-func (e *Engine) finish(ctx context.Context, r run, result rueidis.RedisResult, replicas error) {
-	replies, err := result.ToArray()
-	if err == nil {
-		err = replicas
+// finish puts a run's results into its ops.
+func (e *Engine) finish(r run, a answer) {
+	if a.err == nil && len(a.results) != len(r.parts) {
+		a.err = errReply
 	}
-	if err == nil && len(replies) != len(r.ops)+1 {
-		err = errReply
-	}
-	if err != nil {
-		for _, op := range r.ops {
-			op.Err = fmt.Errorf("redis: %w", err)
-		}
+	if a.err != nil {
+		r.fail(fmt.Errorf("redis: %w", a.err))
 		return
 	}
-	for i, op := range r.ops {
-		rows := len(op.Rows)
-		if err := fill(op, r.queue, replies[i]); err != nil {
-			op.Err = err
-		} else if op.Kind == engine.Status && op.Queues == nil && len(op.Rows) == rows {
-			e.names.prune(ctx, r.queue) // it was found empty
+	for i, p := range r.parts {
+		if err := p.fill(a.results[i]); err != nil {
+			p.op.Err = err
 		}
 	}
-	if left, err := replies[len(r.ops)].AsInt64(); err == nil && left > 0 {
+	if a.left > 0 {
 		e.wakes.wakeOne(r.queue)
 	}
 }
 
-// fill reads one op's result.
-func fill(op *engine.Op, queue string, reply rueidis.RedisMessage) error {
-	switch op.Kind {
+// settle makes of the partitions' shares what the op asked for.
+func (e *Engine) settle(ctx context.Context, op *engine.Op) {
+	switch {
+	case op.Err != nil:
+		op.Result = engine.Result{Err: op.Err}
+	case op.Kind == engine.Peek && len(op.Events) > 1:
+		op.Events = op.Events[:1]
+	case op.Kind == engine.Status && op.Queues == nil:
+		op.Rows = slices.DeleteFunc(op.Rows, func(row engine.Row) bool {
+			empty := row.Total() == 0 && row.Consumers == 0
+			if empty {
+				e.names.prune(ctx, row.Queue)
+			}
+			return empty
+		})
+	}
+}
+
+// fill reads one result.
+func (p part) fill(reply rueidis.RedisMessage) error {
+	switch p.op.Kind {
 	case engine.Push:
-		return fillPush(op, reply)
+		return fillPush(p.op, reply)
 	case engine.Peek, engine.Pop:
-		return fillEvents(op, reply)
+		return fillEvents(p.op, reply)
 	case engine.Find:
-		return fillFound(op, reply)
+		return fillFound(p.op, reply)
 	case engine.Status:
-		return fillRow(op, queue, reply)
+		return fillRow(&p.op.Rows[p.row], reply)
 	default:
 		n, err := reply.AsInt64()
-		op.OK = n == 1
+		p.op.OK = n == 1
 		return err
 	}
 }
 
 func fillPush(op *engine.Op, reply rueidis.RedisMessage) error {
 	if refusal, err := reply.ToString(); err == nil {
-		if strings.HasPrefix(refusal, "OOM") {
+		if strings.Contains(refusal, "OOM") {
 			return engine.ErrDiskFull
 		}
 		return errors.New(refusal)
@@ -128,7 +136,8 @@ func fillFound(op *engine.Op, reply rueidis.RedisMessage) error {
 	return err
 }
 
-func fillRow(op *engine.Op, queue string, reply rueidis.RedisMessage) error {
+// fillRow adds one partition's counts.
+func fillRow(row *engine.Row, reply rueidis.RedisMessage) error {
 	n, err := reply.AsIntSlice()
 	if err != nil {
 		return err
@@ -136,12 +145,10 @@ func fillRow(op *engine.Op, queue string, reply rueidis.RedisMessage) error {
 	if len(n) != 5 {
 		return errReply
 	}
-	row := engine.Row{
-		Queue: queue, Ready: int(n[0]), Leased: int(n[1]), Delayed: int(n[2]), Consumers: int(n[3]),
-		OldestReady: time.Duration(n[4]) * time.Millisecond,
-	}
-	if op.Queues != nil || row.Total() > 0 || row.Consumers > 0 {
-		op.Rows = append(op.Rows, row)
-	}
+	row.Ready += int(n[0])
+	row.Leased += int(n[1])
+	row.Delayed += int(n[2])
+	row.Consumers += int(n[3])
+	row.OldestReady = max(row.OldestReady, time.Duration(n[4])*time.Millisecond)
 	return nil
 }

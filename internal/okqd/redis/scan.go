@@ -6,25 +6,25 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/redis/rueidis"
-
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
 )
 
 // scanned are the sets that a scan goes through: ready, delayed, leased.
 const scanned = 3
 
-// Scan implements engine.Engine: with Redis' own scan, of one set after the other. The cursor is the number of the set
-// and Redis' cursor in it.
+// Scan implements engine.Engine: with Redis' own scan, of one set after the other, one partition after the other. The
+// cursor is the number of the set, counted through all partitions, and Redis' cursor in it.
 func (e *Engine) Scan(ctx context.Context, queue, cursor string, count int) (ids [][]byte, next string, err error) {
-	set, at, err := parseCursor(cursor)
+	last := scanned * e.partitions
+	set, at, err := parseCursor(cursor, last)
 	if err != nil {
 		return nil, "", err
 	}
-	for set <= scanned && len(ids) < count {
-		args := []string{wakeChannel, queue, "scan", strconv.Itoa(set), at, strconv.Itoa(count)}
+	for set <= last && len(ids) < count {
+		look := newCall(queue, (set-1)/scanned)
+		look.args = append(look.args, "scan", strconv.Itoa((set-1)%scanned+1), at, strconv.Itoa(count))
 		var some [][]byte
-		if some, at, err = scanReply(e.script.exec(ctx, e.client, []call{{queue, args}})[0]); err != nil {
+		if some, at, err = scanReply(e.script.exec(ctx, []call{look}, 0)[0]); err != nil {
 			return nil, "", fmt.Errorf("redis: %w", err)
 		}
 		ids = append(ids, some...)
@@ -32,34 +32,33 @@ func (e *Engine) Scan(ctx context.Context, queue, cursor string, count int) (ids
 			set++
 		}
 	}
-	if set > scanned {
+	if set > last {
 		return ids, "0", nil
 	}
 	return ids, strconv.Itoa(set) + "-" + at, nil
 }
 
-func parseCursor(cursor string) (set int, at string, err error) {
+func parseCursor(cursor string, last int) (set int, at string, err error) {
 	if cursor == "0" {
 		return 1, "0", nil
 	}
 	first, at, _ := strings.Cut(cursor, "-")
 	set, err = strconv.Atoi(first)
-	if _, bad := strconv.ParseUint(at, 10, 64); err != nil || bad != nil || set < 1 || set > scanned {
+	if _, bad := strconv.ParseUint(at, 10, 64); err != nil || bad != nil || set < 1 || set > last {
 		return 0, "", engine.ErrCursor
 	}
 	return set, at, nil
 }
 
-// scanReply reads the script's results, of which the first is [cursor, [id, number, id, number …]].
-func scanReply(result rueidis.RedisResult) (ids [][]byte, at string, err error) {
-	results, err := result.ToArray()
-	if err != nil {
-		return nil, "", err
+// scanReply reads the op's result, [cursor, [id, number, id, number …]].
+func scanReply(a answer) (ids [][]byte, at string, err error) {
+	if a.err != nil {
+		return nil, "", a.err
 	}
-	if len(results) != 2 {
+	if len(a.results) != 1 {
 		return nil, "", errReply
 	}
-	pair, err := results[0].ToArray()
+	pair, err := a.results[0].ToArray()
 	if err != nil || len(pair) != 2 {
 		return nil, "", errReply
 	}

@@ -1,4 +1,5 @@
--- Carries out ops on one queue, in order and atomically.
+-- Carries out ops on one partition of a queue, in order and atomically. Redis refuses a script's first write when it
+-- cannot write now, and no later one, so either all is done or nothing.
 --
 -- KEYS  as keys.go lists them
 -- ARGV  the wake-up channel, the queue's name, then the ops: a name and its arguments each
@@ -114,6 +115,9 @@ function runs.push()
 	end
 	local done = redis.pcall('HSET', contents, unpack(fields))
 	if type(done) == 'table' then
+		if not string.find(done.err, 'OOM', 1, true) then
+			call('HSET', contents, unpack(fields)) -- fails the same way, and with it the whole call
+		end
 		for i, result in ipairs(results) do
 			results[i] = result == 1 and done.err or 0
 		end
@@ -233,7 +237,7 @@ end
 -- touch id lease-ms: 1 if it was leased
 function ops.touch()
 	local id, lease = arg(), tonumber(arg())
-	if not call('ZSCORE', leased, id) then
+	if call('ZREM', leased, id) == 0 then -- and not ZADD alone, which a full memory refuses
 		return 0
 	end
 	call('ZADD', leased, now + lease, id)
@@ -258,6 +262,7 @@ end
 -- join name ms and leave name: a consumer counts for that long
 function ops.join()
 	local name, ms = arg(), tonumber(arg())
+	call('ZREM', consumers, name) -- a full memory refuses ZADD alone
 	call('ZADD', consumers, now + ms, name)
 	return 1
 end

@@ -1,0 +1,30 @@
+-- Lets an okqd serve the queues of this Redis, for some time, if it keeps them in as many partitions as they are in.
+--
+-- KEYS  servers  zset  okqd → when it is taken for dead, in ms
+--       layout   hash  partitions of each queue; enters: how often an okqd came
+-- ARGV  the okqd's name, its number of partitions, for how many ms it is to be believed alive, and what was answered
+--       when it was refused before, if it has found all queues empty since
+-- answers the number of partitions, how many okqd are alive, and what to say next time
+--
+-- The number can be changed only while nobody else is alive and nobody came since the queues were found empty.
+local servers, layout = KEYS[1], KEYS[2]
+local name, want, ms, found = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local call = redis.call
+local time = call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+call('ZREMRANGEBYSCORE', servers, '-inf', now)
+local have = call('HGET', layout, 'partitions')
+if have and have ~= want then
+	local seen = have .. ':' .. (call('HGET', layout, 'enters') or '0')
+	local alive = call('ZCARD', servers)
+	if found ~= seen or alive > 0 then
+		return { tonumber(have), alive, seen }
+	end
+end
+if not call('ZSCORE', servers, name) then
+	call('HINCRBY', layout, 'enters', 1)
+end
+call('HSET', layout, 'partitions', want)
+call('ZADD', servers, now + ms, name)
+return { tonumber(want), call('ZCARD', servers), '' }
