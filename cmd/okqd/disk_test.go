@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/levenlabs/postmaster/internal/okqd/ledger"
 )
 
 // On a disk of its own that something else fills to the last byte: pushes say so, pops and acks go on, and once there
@@ -23,7 +25,7 @@ func TestFullDiskRefusesPushesOnly(t *testing.T) {
 	}
 	t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
 	p := start(t, build(t), filepath.Join(dir, "data"), "--min-free", "8000000")
-	c := client(p.addr)
+	c := ledger.Client(p.addr)
 	defer c.Close()
 	contents := strings.Repeat("x", 10_000)
 	push := func(id string) error { return c.Do(t.Context(), "QLPUSH", "q", id, contents).Err() }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/levenlabs/postmaster/internal/okqd/ledger"
 )
 
 func TestMain(m *testing.M) {
@@ -47,7 +49,7 @@ func TestPasswordFromAFileAndGracefulEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := startEnv(t, []string{"OKQ_PASSWORD_FILE=" + secret}, build(t), t.TempDir())
-	c := client(p.addr)
+	c := ledger.Client(p.addr)
 	defer c.Close()
 	if err := c.Do(t.Context(), "QSTATUS").Err(); err == nil || !strings.HasPrefix(err.Error(), "NOAUTH") {
 		t.Errorf("without the password: %v", err)

@@ -44,7 +44,8 @@ func cases() []testCase {
 func unordered() []testCase {
 	ordered := []string{
 		"AnswersAsTheOriginal", "PipelineIsAnsweredInOrder", "LargeEventsAreGivenInParts", "PopsGoFromFrontToBack",
-		"CountGivesListsWithDeliveries", "RedoWithDelayComesBackInFront", "RestartKeepsEverything", "BehavesAsTheModel",
+		"CountGivesListsWithDeliveries", "DelayHidesAnEvent", "RedoWithDelayComesBackInFront", "StatusCounts",
+		"RestartKeepsEverything", "BehavesAsTheModel",
 	}
 	rest := slices.DeleteFunc(cases(), func(c testCase) bool { return slices.Contains(ordered, c.name) })
 	return append(rest, testCase{"BehavesAsTheModelButForOrder", unorderedModel})

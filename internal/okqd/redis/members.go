@@ -125,15 +125,12 @@ func (m *members) refused() error {
 
 // beat says regularly that we are alive, until ctx ends or we are not let in any more.
 func (m *members) beat(ctx context.Context, log zerolog.Logger) error {
-	for sleep(ctx, aliveFor/3) {
+	for m.refused() == nil && sleep(ctx, aliveFor/3) {
 		if err := m.again(ctx); err != nil {
 			log.Warn().Err(err).Msg("not known as alive")
 		}
-		if err := m.refused(); err != nil {
-			return err
-		}
 	}
-	return ctx.Err()
+	return m.refused()
 }
 
 func (m *members) leave() {

@@ -1,0 +1,67 @@
+package redis_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/levenlabs/postmaster/internal/okqd/okqdtest"
+	"github.com/levenlabs/postmaster/internal/testenv"
+)
+
+// A queue in partitions is spread over the masters, and what is on a master that dies is served by its replica.
+func TestClusterReplicaServesADeadMastersEvents(t *testing.T) {
+	t.Parallel()
+	nodes := testenv.StartCluster(t, 3, 1)
+	okqd := okqdtest.RunT(t, onCluster(nodes, 16))
+	c := dial(t, okqd.Addr)
+	const n = 300
+	for i := range n {
+		want(t, c, "OK", fmt.Sprintf("QLPUSH kept %d x", i))
+	}
+	for _, master := range nodes[:3] {
+		if keys := master.CLI("KEYS", "okq:*:contents"); strings.TrimSpace(keys) == "" {
+			t.Errorf("master %s has nothing of the queue", master.Addr)
+		}
+		offset := field(master.CLI("INFO", "replication"), "master_repl_offset:")
+		eventually(t, "the replica has everything", func() bool {
+			return field(master.CLI("INFO", "replication"), ",offset=") >= offset
+		})
+	}
+	w := startLoad(t, okqd.Addr)
+	w.progress(100)
+	nodes[0].Kill()
+	w.progress(300)
+	w.end()
+	w.l.Drain(t, okqd.Addr)
+	// Replication is asynchronous, so of what was under way something may be lost, but not of what was there before.
+	w.l.CheckContents(t)
+	t.Log(w.l)
+	for i := range n {
+		want(t, c, "1", fmt.Sprintf("QACK kept %d", i))
+	}
+}
+
+// Without a replica, a master's death stops its part of the events until it is back; then all of them are there.
+func TestClusterWithoutReplicasServesAgainWhenTheMasterIsBack(t *testing.T) {
+	t.Parallel()
+	nodes := testenv.StartCluster(t, 3, 0)
+	a, b := okqdtest.RunT(t, onCluster(nodes, 8)), okqdtest.RunT(t, onCluster(nodes[2:], 8))
+	w := startLoad(t, a.Addr, b.Addr)
+	w.progress(200)
+	nodes[1].Kill()
+	eventually(t, "the others notice", func() bool { return strings.Contains(nodes[0].CLI("CLUSTER", "INFO"), "cluster_state:fail") })
+	nodes[1].Start()
+	w.progress(200)
+	w.end()
+	w.l.Drain(t, b.Addr)
+	w.l.Check(t)
+	t.Log(w.l)
+}
+
+// field is the number behind a key of INFO.
+func field(info, key string) (n int) {
+	_, rest, _ := strings.Cut(info, key)
+	fmt.Sscan(strings.FieldsFunc(rest, func(r rune) bool { return r < '0' || r > '9' })[0], &n)
+	return n
+}
