@@ -18,7 +18,7 @@ func main() { os.Exit(cmdutil.Main(newCommand())) }
 // newCommand is separate from main so that tests can run the whole program.
 func newCommand() *cobra.Command {
 	var cfg okqd.Config
-	return cmdutil.Program{
+	cmd := cmdutil.Program{
 		Name:      "okqd",
 		Short:     "Serve queues in the okq protocol",
 		Version:   cmdutil.Version(version),
@@ -32,4 +32,6 @@ func newCommand() *cobra.Command {
 			return srv.Run(ctx)
 		},
 	}.Command()
+	cmd.AddCommand(migrateCommand())
+	return cmd
 }

@@ -26,13 +26,18 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 	t.Parallel()
 	bin := build(t)
 	for flag, args := range map[string][]string{
-		"--max-bulk":      {"--max-bulk", "5"},
-		"--tls-key":       {"--tls-cert", "x"},
-		"--data-dir":      {"--data-dir", ""},
-		"--listen-addr":   {"--listen-addr", "nonsense"},
-		"--max-conns":     {"--max-conns", "0"},
-		"--write-timeout": {"--write-timeout", "0s"},
-		"--nonsense":      {"--nonsense"},
+		"--max-bulk":            {"--max-bulk", "5"},
+		"--tls-key":             {"--tls-cert", "x"},
+		"--data-dir":            {"--data-dir", ""},
+		"--listen-addr":         {"--listen-addr", "nonsense"},
+		"--max-conns":           {"--max-conns", "0"},
+		"--write-timeout":       {"--write-timeout", "0s"},
+		"--nonsense":            {"--nonsense"},
+		"--redis-addr":          {"--redis-addr", "nonsense"},
+		"--redis-cluster":       {"--redis-cluster"},
+		"--redis-wait":          {"--redis-wait", "1", "--redis-cluster", "--redis-addr", "127.0.0.1:1"},
+		"--partitions":          {"--partitions", "0", "--redis-addr", "127.0.0.1:1"},
+		"--redis-sentinel-addr": {"migrate"},
 	} {
 		out, err := exec.CommandContext(t.Context(), bin, args...).CombinedOutput()
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
