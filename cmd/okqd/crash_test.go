@@ -31,10 +31,10 @@ func TestKilledRedisLosesAndDoublesNothing(t *testing.T) {
 
 func TestHeavyKilledRedisLosesAndDoublesNothing(t *testing.T) {
 	testenv.Heavy(t)
-	killRedis(t, kills(200))
+	killRedis(t, kills(60))
 }
 
-// kills is how many times to kill: PM_KILLS, if it is set.
+// kills is how many times to kill: PM_KILLS, if it is set. usual is what takes about a minute.
 func kills(usual int) int {
 	if n, err := strconv.Atoi(os.Getenv("PM_KILLS")); err == nil {
 		return n

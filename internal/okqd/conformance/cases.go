@@ -44,6 +44,7 @@ func cases() []testCase {
 func unordered() []testCase {
 	ordered := []string{
 		"AnswersAsTheOriginal", "PipelineIsAnsweredInOrder", "LargeEventsAreGivenInParts", "PopsGoFromFrontToBack",
+		"PeekTellsTheStateOfAnEvent",
 		"CountGivesListsWithDeliveries", "DelayHidesAnEvent", "RedoWithDelayComesBackInFront", "StatusCounts",
 		"RestartKeepsEverything", "BehavesAsTheModel",
 	}

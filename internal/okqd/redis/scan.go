@@ -15,6 +15,9 @@ const scanned = 3
 // Scan implements engine.Engine: with Redis' own scan, of one set after the other, one partition after the other. The
 // cursor is the number of the set, counted through all partitions, and Redis' cursor in it.
 func (e *Engine) Scan(ctx context.Context, queue, cursor string, count int) (ids [][]byte, next string, err error) {
+	if err := e.members.stillIn(ctx); err != nil {
+		return nil, "", err
+	}
 	last := scanned * e.partitions
 	set, at, err := parseCursor(cursor, last)
 	if err != nil {
