@@ -89,6 +89,22 @@ func TestAMissingKeyIsOneLineAndExit1(t *testing.T) {
 	refused(t, "--webhook-public-key", "pm-hooks", []string{"POSTMASTER_WEBHOOK_PUBLIC_KEY=bm90IGEga2V5"})
 }
 
+func TestSIGTERMWhileItStartsIsExit0(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	for _, binary := range []string{"pm-api", "pm-worker"} {
+		args := append(all(t)[binary], "--ops-addr", "127.0.0.1:0", "--mongo-addr", silent.Addr().String())
+		p := start(t, 1, binary, args...) // its ops endpoint
+		if code := p.stop(); code != 0 {
+			t.Errorf("%s: exit %d after SIGTERM, want 0; its log:\n%s", binary, code, p.logged())
+		}
+	}
+}
+
 func TestVersionIsNameAndVersion(t *testing.T) {
 	t.Parallel()
 	for binary := range all(t) {

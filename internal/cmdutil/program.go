@@ -61,7 +61,11 @@ func (p Program) Command() *cobra.Command {
 			}
 			logger := NewLogger(cmd.ErrOrStderr(), p.Name, log)
 			env := Env{Log: logger, Metrics: NewRegistry(), Ready: &Readiness{}, Ops: http.NewServeMux()}
-			return RunWithOps(cmd.Context(), ops, env, p.Run)
+			err := RunWithOps(cmd.Context(), ops, env, p.Run)
+			if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
+				return nil // stopped before it had begun
+			}
+			return err
 		},
 	}
 	cmd.SetVersionTemplate(p.Name + " {{.Version}}\n")

@@ -37,6 +37,9 @@ func openMongo(ctx context.Context, addr string, log zerolog.Logger) (*Stores, e
 	s, err := prepareMongo(ctx, client.Database(databaseName(addr), options.Database().SetReadPreference(readpref.Primary())), log)
 	if err != nil {
 		disconnect(client)
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("open the store: %w", ctx.Err())
+		}
 		return nil, fmt.Errorf("--mongo-addr: %w", explain(err))
 	}
 	s.close = append(s.close, func() error { disconnect(client); return nil })
