@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -23,21 +24,27 @@ import (
 	"github.com/levenlabs/postmaster/internal/okqd/okqdtest"
 )
 
-// asProgram makes the test's own binary be pm-hooks, so that tests see the whole process.
-const asProgram = "PM_HOOKS_TEST_AS_PROGRAM"
+// binary is pm-hooks itself, without the race detector, which takes several times the memory.
+var binary string
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		main()
-	}
-	os.Exit(m.Run())
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "pm-hooks-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		binary = filepath.Join(dir, "pm-hooks")
+		if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build pm-hooks: %v\n%s", err, out)
+			return 1
+		}
+		return m.Run()
+	}())
 }
 
-func program(args ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1")
-	return cmd
-}
+func program(args ...string) *exec.Cmd { return exec.Command(binary, args...) }
 
 func TestFaultsAreOneLineThatNamesTheFlag(t *testing.T) {
 	t.Parallel()
@@ -56,7 +63,7 @@ func TestFaultsAreOneLineThatNamesTheFlag(t *testing.T) {
 	} {
 		cmd := program(strings.Fields(c.args)...)
 		if c.env != "" {
-			cmd.Env = append(cmd.Env, c.env)
+			cmd.Env = append(os.Environ(), c.env)
 		}
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
@@ -35,39 +36,55 @@ func (b budget) take(n int64) bool {
 	return ok
 }
 
+// A share is what one body holds of the budget, until all who use the body, or what was made of it, have let go.
+type share struct {
+	budget  budget
+	bytes   int64
+	holders atomic.Int32
+}
+
+// hold counts one more who has to let go.
+func (s *share) hold() { s.holders.Add(1) }
+
+func (s *share) letGo() {
+	if s.holders.Add(-1) == 0 {
+		s.budget.give(s.bytes)
+	}
+}
+
 func (b budget) give(n int64) {
 	b.sem.Release(n)
 	b.held.Sub(float64(n))
 }
 
-// read returns the body and a function that gives its memory back, never nil. It does not wait for memory: SendGrid
-// comes again.
-func (b budget) read(r *http.Request) (body []byte, release func(), _ *refusal) {
-	var held int64
-	release = func() { b.give(held) }
+// read returns the body and its share, never nil, which the caller holds. It does not wait for memory: SendGrid comes
+// again.
+func (b budget) read(r *http.Request) (body []byte, held *share, _ *refusal) {
+	held = &share{budget: b}
+	held.hold()
 	if r.ContentLength > maxBody {
-		return nil, release, refuse(http.StatusRequestEntityTooLarge, reasonTooLarge)
+		return nil, held, refuse(http.StatusRequestEntityTooLarge, reasonTooLarge)
 	}
 	for {
 		if len(body) == cap(body) {
 			size := nextSize(len(body), r.ContentLength)
-			if !b.take(size - held) {
-				return nil, release, refuse(http.StatusServiceUnavailable, reasonBusy)
+			if !b.take(size - held.bytes) {
+				return nil, held, refuse(http.StatusServiceUnavailable, reasonBusy)
 			}
-			held = size
+			held.bytes = size
 			body = append(make([]byte, 0, size), body...)
 		}
 		n, err := r.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
 		switch {
 		case len(body) > maxBody:
-			return nil, release, refuse(http.StatusRequestEntityTooLarge, reasonTooLarge)
+			return nil, held, refuse(http.StatusRequestEntityTooLarge, reasonTooLarge)
 		case err == io.EOF:
-			return body, release, nil
+			return body, held, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return nil, release, refuse(http.StatusRequestTimeout, reasonRead).because(err)
+			return nil, held, refuse(http.StatusRequestTimeout, reasonRead).because(err)
 		case err != nil:
-			return nil, release, refuse(http.StatusBadRequest, reasonRead).because(err)
+			return nil, held, refuse(http.StatusBadRequest, reasonRead).because(err)
 		}
 	}
 }

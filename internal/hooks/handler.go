@@ -65,8 +65,8 @@ func (h *handler) receive(r *http.Request) *refusal {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
 		return refuse(http.StatusUnsupportedMediaType, reasonEncoding)
 	}
-	body, release, ref := h.budget.read(r)
-	defer release()
+	body, held, ref := h.budget.read(r)
+	defer held.letGo()
 	if ref != nil {
 		return ref
 	}
@@ -78,7 +78,7 @@ func (h *handler) receive(r *http.Request) *refusal {
 	if err != nil {
 		return refuse(http.StatusBadRequest, reasonJSON).because(err)
 	}
-	if ref := h.keep(r.Context(), b); ref != nil {
+	if ref := h.keep(r.Context(), b, held); ref != nil {
 		return ref
 	}
 	h.file(body)
@@ -125,15 +125,16 @@ func (h *handler) signatureGood(header http.Header, body []byte) *refusal {
 	return nil
 }
 
-// keep pushes a batch.
-func (h *handler) keep(ctx context.Context, b *batch) *refusal {
+// keep pushes a batch, which was made of a body of that share.
+func (h *handler) keep(ctx context.Context, b *batch, body *share) *refusal {
 	for _, status := range b.statuses {
 		h.log.Error().Str("sg_event", "account_status_change").Str("account_status", status).
 			Msg("sendgrid changed the status of the account")
 	}
 	start := time.Now()
 	if len(b.events) > 0 {
-		err := push(ctx, h.pusher, b.events)
+		body.hold()
+		err := push(ctx, h.pusher, b.events, body.letGo)
 		h.metrics.pushSecs.Observe(time.Since(start).Seconds())
 		if err != nil {
 			return refuse(http.StatusServiceUnavailable, reasonOkq).because(err)

@@ -36,5 +36,5 @@ func (h *handler) optOut(ctx context.Context, r unsubscribe.Request) error {
 	var b batch
 	b.add(raw, len(raw))
 	b.close()
-	return push(ctx, h.pusher, b.events)
+	return push(ctx, h.pusher, b.events, func() {})
 }

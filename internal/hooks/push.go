@@ -14,15 +14,37 @@ type Pusher interface {
 	PushAll(ctx context.Context, events []okq.Event, opts ...okq.PushOption) []error
 }
 
-// pushTimeout is how long okq may take. SendGrid does not say how long it waits for an answer; a 503 in time is
-// better than a 200 that nobody reads.
-const pushTimeout = 5 * time.Second
+const (
+	// pushTimeout is how long a client waits for okq. SendGrid does not say how long it waits for an answer; a 503 in
+	// time is better than a 200 that nobody reads.
+	pushTimeout = 5 * time.Second
+	// letGo is when okq's client is done with events in any case: it gives up a server that is silent for
+	// okq.DefaultTimeout, and until then holds what it was to send.
+	letGo = okq.DefaultTimeout + 5*time.Second
+)
 
 // push returns nil once okq has all events, be it from before. It goes on when the client has gone, who would only
-// send the same again.
-func push(ctx context.Context, p Pusher, events []okq.Event) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pushTimeout)
-	defer cancel()
+// send the same again. released is called when nobody holds the events any more, which may be after the client was told
+// that okq is too slow: memory that is given back earlier would be promised twice.
+func push(ctx context.Context, p Pusher, events []okq.Event, released func()) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), letGo)
+	pushed := make(chan error, 1)
+	go func() {
+		defer released()
+		defer cancel()
+		pushed <- pushAll(ctx, p, events)
+	}()
+	slow := time.NewTimer(pushTimeout)
+	defer slow.Stop()
+	select {
+	case err := <-pushed:
+		return err
+	case <-slow.C:
+		return fmt.Errorf("%w: no answer for %v", okq.ErrUnavailable, pushTimeout)
+	}
+}
+
+func pushAll(ctx context.Context, p Pusher, events []okq.Event) error {
 	for i, err := range p.PushAll(ctx, events) {
 		if err != nil && !errors.Is(err, okq.ErrDuplicate) {
 			return fmt.Errorf("part %d of %d: %w", i+1, len(events), err)

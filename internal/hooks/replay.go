@@ -105,7 +105,7 @@ func (r *replay) post(ctx context.Context, p archive.Post) error {
 		r.done.Unusable++
 		return nil
 	}
-	if err := push(ctx, r.pusher, b.events); err != nil {
+	if err := pushAll(ctx, r.pusher, b.events); err != nil {
 		return err
 	}
 	r.done.Posts, r.done.Last = r.done.Posts+1, p.At
