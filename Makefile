@@ -1,7 +1,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help build test test-fast test-race test-heavy fault-worker fault-hooks bench-worker bench-api bench-hooks bench-okq lint fmt fuzz bench services services-down
+.PHONY: help build test test-fast test-race test-heavy test-deploy image fault-worker lint fmt fuzz bench fault-hooks bench-worker bench-api bench-hooks bench-okq services services-down
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,11 +22,9 @@ test-heavy: ## The tests that take minutes (TestHeavy…), against services that
 	@packages=$$(grep -rl 'testenv\.Heavy(' --include='*_test.go' . | xargs -r dirname | sort -u); \
 	[ -z "$$packages" ] || PM_HEAVY=1 go test -run '^TestHeavy' -timeout 60m $$packages
 
-.PHONY: test-deploy
 test-deploy: ## The Kubernetes manifests, against strict schemas and the programs' own flags; no services needed
 	@scripts/services deploy go test -count=1 ./deploy/...
 
-.PHONY: image
 image: ## Container images without Docker, as OCI layouts in dist/, and what is inside them
 	@go run ./deploy/image --version "$(VERSION)" --out dist
 
