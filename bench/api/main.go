@@ -40,11 +40,11 @@ func run(ctx context.Context, duration time.Duration, turns, connections int) er
 	var api, bare []result
 	var ratios []float64
 	for turn := range turns + 1 {
-		b, err := load(ctx, s.bare.addr, connections, duration)
+		b, err := load(ctx, s.bare.Addr, connections, duration)
 		if err != nil {
 			return fmt.Errorf("yardstick: %w", err)
 		}
-		a, err := load(ctx, s.api.addr, connections, duration)
+		a, err := load(ctx, s.api.Addr, connections, duration)
 		if err != nil {
 			return fmt.Errorf("pm-api: %w", err)
 		}
@@ -58,7 +58,7 @@ func run(ctx context.Context, duration time.Duration, turns, connections int) er
 	fmt.Println("read and answer only:", median(bare[1:]))
 	slices.Sort(ratios)
 	fmt.Printf("ratio %.2f (%.2f to %.2f); CPU a call: pm-api %.0f µs, okqd %.0f µs, yardstick %.0f µs; peak memory of pm-api %d MiB\n",
-		ratios[turns/2], ratios[0], ratios[turns-1], s.api.cpuPer(api), s.okqd.cpuPer(api), s.bare.cpuPer(bare), s.api.peakMiB())
+		ratios[turns/2], ratios[0], ratios[turns-1], cpuPer(s.api, api), cpuPer(s.okqd, api), cpuPer(s.bare, bare), s.api.PeakMiB())
 	return nil
 }
 

@@ -48,7 +48,7 @@ func run(ctx context.Context, duration time.Duration, turns, connections int) er
 		for _, t := range []struct {
 			url     string
 			results *[]result
-		}{{s.bare.url(), &bare}, {s.hooks.url(), &hooks}} {
+		}{{url(s.bare), &bare}, {url(s.hooks), &hooks}} {
 			r, err := gen.load(ctx, t.url, duration)
 			if err != nil {
 				return err
@@ -64,7 +64,7 @@ func run(ctx context.Context, duration time.Duration, turns, connections int) er
 	fmt.Println("pm-hooks:            ", h)
 	fmt.Println("read and verify only:", y)
 	fmt.Printf("ratio %.2f; CPU a POST: pm-hooks %.2f ms, okqd %.2f ms, yardstick %.2f ms; pm-hooks' peak %d MiB\n",
-		h.rate()/y.rate(), s.hooks.cpuPerPost(hooks), s.okqd.cpuPerPost(hooks), s.bare.cpuPerPost(bare), s.hooks.peakMiB())
+		h.rate()/y.rate(), cpuPerPost(s.hooks, hooks), cpuPerPost(s.okqd, hooks), cpuPerPost(s.bare, bare), s.hooks.PeakMiB())
 	return nil
 }
 

@@ -1,22 +1,18 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"github.com/levenlabs/postmaster/bench/internal/process"
 )
 
 // system is the processes that are measured.
 type system struct {
 	dir               string
-	okqd, hooks, bare *process
+	okqd, hooks, bare *process.Process
 }
 
 func setUp(ctx context.Context, publicKey string) (_ *system, err error) {
@@ -29,16 +25,14 @@ func setUp(ctx context.Context, publicKey string) (_ *system, err error) {
 	if s.dir, err = os.MkdirTemp("", "pm-bench-"); err != nil {
 		return nil, err
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", s.dir, "./cmd/okqd", "./cmd/pm-hooks")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build: %w\n%s", err, out)
-	}
-	okqd := filepath.Join(s.dir, "okqd")
-	if s.okqd, err = start(okqd, "--listen-addr", "127.0.0.1:0", "--ops-addr", "", "--data-dir", filepath.Join(s.dir, "okq")); err != nil {
+	if err = process.Build(ctx, s.dir, "./cmd/okqd", "./cmd/pm-hooks"); err != nil {
 		return nil, err
 	}
-	s.hooks, err = start(filepath.Join(s.dir, "pm-hooks"), "--webhook-addr", "127.0.0.1:0", "--ops-addr", "", "--okq-addr", s.okqd.addr,
+	okqd := filepath.Join(s.dir, "okqd")
+	if s.okqd, err = process.Start("", okqd, "--listen-addr", "127.0.0.1:0", "--ops-addr", "", "--data-dir", filepath.Join(s.dir, "okq")); err != nil {
+		return nil, err
+	}
+	s.hooks, err = process.Start("webhook", filepath.Join(s.dir, "pm-hooks"), "--webhook-addr", "127.0.0.1:0", "--ops-addr", "", "--okq-addr", s.okqd.Addr,
 		"--webhook-public-key", publicKey)
 	if err != nil {
 		return nil, err
@@ -47,75 +41,22 @@ func setUp(ctx context.Context, publicKey string) (_ *system, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.bare, err = start(self, "-yardstick", publicKey)
+	s.bare, err = process.Start("", self, "-yardstick", publicKey)
 	return s, err
 }
 
 func (s *system) tearDown() {
-	for _, p := range []*process{s.hooks, s.bare, s.okqd} {
-		if p != nil {
-			p.stop()
-		}
-	}
+	process.StopAll(s.hooks, s.bare, s.okqd)
 	os.RemoveAll(s.dir)
 }
 
-type process struct {
-	addr string
-	cmd  *exec.Cmd
-}
-
-// start runs a program and waits until it listens.
-func start(path string, args ...string) (*process, error) {
-	cmd := exec.Command(path, args...)
-	stderr, err := cmd.StderrPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		return nil, err
-	}
-	lines := bufio.NewReader(stderr)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if err != nil {
-			cmd.Wait()
-			return nil, fmt.Errorf("%s does not listen: %s", filepath.Base(path), line)
-		}
-		var entry struct{ Message, Addr string }
-		if json.Unmarshal(line, &entry) == nil && entry.Message == "listening" {
-			go io.Copy(io.Discard, lines)
-			return &process{entry.Addr, cmd}, nil
-		}
-	}
-}
-
-func (p *process) url() string { return "http://" + p.addr + "/" }
-
-// stop ends the process, so that its resource usage is known. It may be called again.
-func (p *process) stop() {
-	if p.cmd.ProcessState == nil {
-		p.cmd.Process.Signal(os.Interrupt)
-		p.cmd.Wait()
-	}
-}
+func url(p *process.Process) string { return "http://" + p.Addr + "/" }
 
 // cpuPerPost is in milliseconds, and ends the process.
-func (p *process) cpuPerPost(results []result) float64 {
-	p.stop()
+func cpuPerPost(p *process.Process, results []result) float64 {
 	posts := 0
 	for _, r := range results {
 		posts += len(r.latencies)
 	}
-	cpu := p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
-	return float64(cpu) / float64(time.Millisecond) / float64(max(posts, 1))
-}
-
-func (p *process) peakMiB() int64 {
-	p.stop()
-	usage, ok := p.cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return 0
-	}
-	return usage.Maxrss >> 10 // KiB on Linux
+	return float64(p.CPUTotal()) / float64(time.Millisecond) / float64(max(posts, 1))
 }

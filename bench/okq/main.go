@@ -102,5 +102,5 @@ func (b *bench) okqd(dir string, args ...string) (*process.Process, error) {
 	if dir != "" {
 		args = append(args, "--data-dir", filepath.Join(b.dir, dir))
 	}
-	return process.Start(filepath.Join(b.dir, "okqd"), args...)
+	return process.Start("", filepath.Join(b.dir, "okqd"), args...)
 }

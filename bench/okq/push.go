@@ -23,7 +23,7 @@ func (b *bench) push(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bare, err := process.Start(self, "-yardstick", filepath.Join(b.dir, "bare"))
+	bare, err := process.Start("", self, "-yardstick", filepath.Join(b.dir, "bare"))
 	if err != nil {
 		return err
 	}

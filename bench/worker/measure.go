@@ -34,19 +34,19 @@ func (b *bench) drain(ctx context.Context, n int, latency time.Duration) error {
 		return err
 	}
 	b.sendgrid.reset(latency)
-	idle, err := b.worker(ctx, job.QueueStats) // what a worker costs that sends nothing
+	idle, err := b.worker(job.QueueStats) // what a worker costs that sends nothing
 	if err != nil {
 		return err
 	}
-	base := idle.cpu()
-	w, err := b.worker(ctx, job.QueueEmailNormal)
+	base := idle.CPUTotal()
+	w, err := b.worker(job.QueueEmailNormal)
 	if err != nil {
 		return err
 	}
 	if err := b.emptied(ctx, job.QueueEmailNormal); err != nil {
 		return err
 	}
-	cpu := w.cpu() - base
+	cpu := w.CPUTotal() - base
 	rate := b.sendgrid.rate()
 	fmt.Printf("drain, SendGrid after %4v: %6.0f mails/s, %d in flight, %4.0f µs CPU per mail, %d posts for %d mails\n",
 		latency, rate, b.inFlight, float64(cpu.Microseconds())/float64(n), b.sendgrid.n.Load(), n)
@@ -111,7 +111,7 @@ func (b *bench) fold(ctx context.Context, n int) error {
 		return err
 	}
 	start := time.Now()
-	w, err := b.worker(ctx, job.QueueStats)
+	w, err := b.worker(job.QueueStats)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (b *bench) fold(ctx context.Context, n int) error {
 	}
 	took := time.Since(start)
 	fmt.Printf("fold: %6.0f events/s, %3.1f µs CPU each (from the start of the process on)\n", float64(n)/took.Seconds(),
-		float64(w.cpu().Microseconds())/float64(n))
+		float64(w.CPUTotal().Microseconds())/float64(n))
 	return nil
 }
 

@@ -1,20 +1,15 @@
 package main
 
 import (
-	"bufio"
-	"cmp"
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
+	"github.com/levenlabs/postmaster/bench/internal/process"
 	"github.com/levenlabs/postmaster/pkg/okq"
 )
 
@@ -30,10 +25,8 @@ type bench struct {
 }
 
 func setUp(ctx context.Context, dir, store string, inFlight int) (*bench, error) {
-	build := exec.CommandContext(ctx, "go", "build", "-o", dir, "./cmd/okqd", "./cmd/pm-worker")
-	build.Dir = ".."
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build: %w\n%s", err, out)
+	if err := process.Build(ctx, dir, "./cmd/okqd", "./cmd/pm-worker"); err != nil {
+		return nil, err
 	}
 	b := &bench{dir: dir, inFlight: inFlight, sendgrid: newSendGrid()}
 	b.stops = append(b.stops, b.sendgrid.Close)
@@ -52,13 +45,13 @@ func setUp(ctx context.Context, dir, store string, inFlight int) (*bench, error)
 	default:
 		return nil, fmt.Errorf("-store %q", store)
 	}
-	okqd, err := b.start(ctx, "okqd", "--listen-addr", "127.0.0.1:0", "--ops-addr", "", "--data-dir", filepath.Join(dir, "okq"))
+	okqd, err := process.Start("", filepath.Join(dir, "okqd"), "--listen-addr", "127.0.0.1:0", "--ops-addr", "", "--data-dir", filepath.Join(dir, "okq"))
 	if err != nil {
 		return nil, err
 	}
-	b.stops = append(b.stops, okqd.stop)
-	b.okqAddr = okqd.addr
-	b.okq, err = okq.New(okq.Options{Addrs: []string{okqd.addr}})
+	b.stops = append(b.stops, okqd.Stop)
+	b.okqAddr = okqd.Addr
+	b.okq, err = okq.New(okq.Options{Addrs: []string{okqd.Addr}})
 	return b, err
 }
 
@@ -69,58 +62,8 @@ func (b *bench) tearDown() {
 	}
 }
 
-// worker starts a pm-worker; addr is its ops endpoint.
-func (b *bench) worker(ctx context.Context, queues string) (*process, error) {
-	return b.start(ctx, "pm-worker", "--okq-addr", b.okqAddr, "--ops-addr", "127.0.0.1:0", b.storeFlag, b.storeAt, "--queues", queues,
+// worker starts a pm-worker; Addr is its ops endpoint.
+func (b *bench) worker(queues string) (*process.Process, error) {
+	return process.Start("ops", filepath.Join(b.dir, "pm-worker"), "--okq-addr", b.okqAddr, "--ops-addr", "127.0.0.1:0", b.storeFlag, b.storeAt, "--queues", queues,
 		"--sendgrid-key", "SG.bench", "--sendgrid-url", b.sendgrid.URL, "--concurrency", fmt.Sprint(b.inFlight))
-}
-
-type process struct {
-	addr string
-	cmd  *exec.Cmd
-}
-
-// start runs one of our binaries and waits until it listens.
-func (b *bench) start(ctx context.Context, name string, args ...string) (*process, error) {
-	cmd := exec.CommandContext(ctx, filepath.Join(b.dir, name), args...)
-	stderr, err := cmd.StderrPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
-	if err != nil {
-		return nil, err
-	}
-	found := make(chan string, 1)
-	last := ""
-	go func() {
-		defer close(found)
-		lines := bufio.NewScanner(stderr)
-		for lines.Scan() {
-			var line struct{ Message, Addr string }
-			last = cmp.Or(lines.Text(), last)
-			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Message == "listening" {
-				found <- line.Addr
-				break
-			}
-		}
-		io.Copy(io.Discard, stderr)
-	}()
-	select {
-	case addr, ok := <-found:
-		if !ok {
-			return nil, fmt.Errorf("%s: %s", name, last)
-		}
-		return &process{addr, cmd}, nil
-	case <-time.After(20 * time.Second):
-		return nil, fmt.Errorf("%s does not listen", name)
-	}
-}
-
-// stop ends the process and returns the CPU time it took.
-func (p *process) stop() { p.cpu() }
-
-func (p *process) cpu() time.Duration {
-	p.cmd.Process.Signal(os.Interrupt)
-	p.cmd.Wait()
-	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
 }

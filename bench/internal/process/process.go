@@ -33,8 +33,9 @@ type Process struct {
 	cmd  *exec.Cmd
 }
 
-// Start runs one that logs where it listens, and waits until it does.
-func Start(path string, args ...string) (*Process, error) {
+// Start runs one that logs where it listens, and waits until it does. Where it listens more than once, component is the
+// one that Addr is to be of.
+func Start(component, path string, args ...string) (*Process, error) {
 	cmd := exec.Command(path, args...)
 	stderr, err := cmd.StderrPipe()
 	if err == nil {
@@ -51,7 +52,7 @@ func Start(path string, args ...string) (*Process, error) {
 			return nil, fmt.Errorf("%s does not listen: %s", filepath.Base(path), line)
 		}
 		var entry struct{ Message, Addr, Component string }
-		if json.Unmarshal(line, &entry) == nil && entry.Message == "listening" && entry.Component == "" {
+		if json.Unmarshal(line, &entry) == nil && entry.Message == "listening" && entry.Component == component {
 			go io.Copy(os.Stderr, lines)
 			return &Process{entry.Addr, cmd}, nil
 		}
@@ -82,6 +83,15 @@ func (p *Process) Stop() {
 	if p.cmd.ProcessState == nil {
 		p.cmd.Process.Signal(os.Interrupt)
 		p.cmd.Wait()
+	}
+}
+
+// StopAll stops those that were started; a nil one was not.
+func StopAll(processes ...*Process) {
+	for _, p := range processes {
+		if p != nil {
+			p.Stop()
+		}
 	}
 }
 
