@@ -53,7 +53,7 @@ func Start(component, path string, args ...string) (*Process, error) {
 		}
 		var entry struct{ Message, Addr, Component string }
 		if json.Unmarshal(line, &entry) == nil && entry.Message == "listening" && entry.Component == component {
-			go io.Copy(os.Stderr, lines)
+			go io.Copy(io.Discard, lines)
 			return &Process{entry.Addr, cmd}, nil
 		}
 	}
