@@ -97,9 +97,7 @@ func tested() string { return cmp.Or(os.Getenv("PM_IMAGE_PROGRAMS"), "okqd,pm-ho
 
 func TestHeavyImagesRunOnNothingAsNobody(t *testing.T) {
 	testenv.Heavy(t)
-	if os.Getuid() != 0 {
-		t.Skip("chroot needs root")
-	}
+	testenv.Root(t, "chroot")
 	out := t.TempDir()
 	o := options{out: out, version: "v9.8.7-test", platforms: "linux/" + runtime.GOARCH, programs: tested()}
 	if err := o.run(); err != nil {

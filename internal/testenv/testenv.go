@@ -72,6 +72,14 @@ func Program(tb testing.TB, name string) string {
 	return path
 }
 
+// Root is for tests that need a right of root's, such as chroot.
+func Root(tb testing.TB, why string) {
+	tb.Helper()
+	if os.Getuid() != 0 {
+		missing(tb, "%s needs root", why)
+	}
+}
+
 // missing ends a test that lacks something.
 func missing(tb testing.TB, format string, args ...any) {
 	tb.Helper()
