@@ -158,9 +158,9 @@ func TestOneRequeuesADeadLetterByKeyboard(t *testing.T) {
 	ann := r.die("ann@example.com", job.ReasonAttempts, "503 from SendGrid")
 	tab := browser.NewTab(t)
 	browser.NoComplaints(t, tab)
-	look(t, tab, "dead", r.URL+"/dead", `.letters`)
-	look(t, tab, "dead-ask", r.URL+"/dead/ask?act=requeue&all=1&queue=email-dead", `.which`)
-	look(t, tab, "mail-dead", r.URL+"/mails/"+string(ann.ID), `#timeline`)
+	browser.Look(t, tab, "console-dead", r.URL+"/dead", `.letters`)
+	browser.Look(t, tab, "console-dead-ask", r.URL+"/dead/ask?act=requeue&all=1&queue=email-dead", `.which`)
+	browser.Look(t, tab, "console-mail-dead", r.URL+"/mails/"+string(ann.ID), `#timeline`)
 	browser.Do(t, tab, chromedp.Navigate(r.URL+"/dead"), chromedp.WaitVisible(chromedp.CSS(`.letters`)))
 	browser.Ask(t, tab, chromedp.Evaluate[bool](`document.querySelector("input[value='`+string(ann.ID)+`']").focus() || true`))
 	browser.Do(t, tab, chromedp.KeyEvent(" \r"), // tick the box; Enter presses the form's first button

@@ -175,8 +175,8 @@ func TestOneSeesAMailBounce(t *testing.T) {
 	e := mail("ann@example.com")
 	r.settle(e, stats.Accepted, "")
 	r.happen(e, job.EventProcessed, "")
-	look(t, tab, "mails", r.URL+"/mails", `#m-`+string(e.ID))
-	look(t, tab, "mail-queued", r.URL+"/mails/"+string(waiting.ID)+"?body=1", `iframe`)
+	browser.Look(t, tab, "console-mails", r.URL+"/mails", `#m-`+string(e.ID))
+	browser.Look(t, tab, "console-mail-queued", r.URL+"/mails/"+string(waiting.ID)+"?body=1", `iframe`)
 	browser.Do(t, tab, // as a user would: search, and open
 		chromedp.Navigate(r.URL+"/"), chromedp.Click(chromedp.CSS(`nav a[href="/mails"]`)),
 		chromedp.WaitVisible(chromedp.CSS(`input[name=q]`)), chromedp.SendKeys(chromedp.CSS(`input[name=q]`), "ann@example.com\r"),
@@ -188,7 +188,7 @@ func TestOneSeesAMailBounce(t *testing.T) {
 	if !browser.Ask(t, tab, chromedp.Evaluate[bool](`window.notReloaded === true`)) {
 		t.Error("the page was loaded anew, want it to change in place")
 	}
-	look(t, tab, "mail", r.URL+"/mails/"+string(e.ID), `#timeline`)
+	browser.Look(t, tab, "console-mail", r.URL+"/mails/"+string(e.ID), `#timeline`)
 }
 
 // TestAHostileMailRunsAndLoadsNothing clicks into the frame too: a link and a submit button cover it.

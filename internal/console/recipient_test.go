@@ -107,6 +107,6 @@ func TestOneOptsARecipientOut(t *testing.T) {
 	}
 	text := browser.Ask(t, tab, chromedp.Text(chromedp.CSS(`main`)))
 	wantIn(t, text, []string{"Bounces\n3", "Spam reports\n1"})
-	look(t, tab, "recipient", fmt.Sprintf("%s/recipient?address=%s&saved=1", r.URL, url.QueryEscape(ann)), `.toggle`)
-	look(t, tab, "recipients", r.URL+"/recipient", `.empty`)
+	browser.Look(t, tab, "console-recipient", fmt.Sprintf("%s/recipient?address=%s&saved=1", r.URL, url.QueryEscape(ann)), `.toggle`)
+	browser.Look(t, tab, "console-recipients", r.URL+"/recipient", `.empty`)
 }

@@ -7,11 +7,13 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/levenlabs/postmaster/internal/sandbox"
+	"github.com/levenlabs/postmaster/internal/sandbox/faults"
 	"github.com/levenlabs/postmaster/internal/sandbox/sandboxtest"
 	"github.com/levenlabs/postmaster/internal/testenv/browser"
 )
@@ -42,6 +44,25 @@ func TestMailAppearsOnTheOpenPageAndAnEventButtonWorks(t *testing.T) {
 		chromedp.WaitVisible(`//li[contains(., "bounce")]//span[contains(@class, "answer") and contains(., "200")]`),
 	)
 	hook.waitFor(t, "noopen@example.com", "processed", "delivered", "bounce")
+}
+
+func TestPagesFitAndAreAccessible(t *testing.T) {
+	t.Parallel()
+	tab := browser.NewTab(t)
+	browser.NoComplaints(t, tab)
+	s := sandboxtest.RunT(t)
+	browser.Look(t, tab, "inbox-empty", s.URL(), `.empty`)
+	for _, to := range []string{"alex@example.com", "someone.with.a.long.name+orders@mail.example.com", "bounce@example.com", "spam@example.com", "drop@example.com"} {
+		send(t, s, mailTo(to, "x"))
+	}
+	id := send(t, s, htmlMail("robin@example.com", `<h1>Your order</h1><p>It <b>left</b>.</p><img src="https://cdn.example.com/logo.png" alt="logo">`))
+	if err := s.SetFaults(faults.Next(faults.AcceptError, 1), faults.Rule{Fault: faults.Latency, Probability: .5, Delay: faults.Duration(time.Second), To: "slow@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	browser.Look(t, tab, "inbox", s.URL(), `#m-`+id+` .badge.good`)
+	browser.Look(t, tab, "inbox-mail", s.URL()+"/mails/"+id, `#events .badge.good`)
+	browser.Look(t, tab, "inbox-faults", s.URL()+"/faults", `.rules`)
+	browser.Look(t, tab, "inbox-settings", s.URL()+"/settings", `.key`)
 }
 
 func TestPageWorksWithoutJavaScript(t *testing.T) {
