@@ -28,7 +28,7 @@ func Commands() []*cobra.Command {
 	return []*cobra.Command{
 		cmdutil.Group("dead", "See what died and why; requeue it or drop it", deadList(), deadShow(), deadRequeue(), deadDrop()),
 		cmdutil.Group("queue", "See how the queues stand; pause and resume them", queueStatus(), queuePeek(), queuePause(), queueResume()),
-		cmdutil.Group("email", "Find a mail", emailShow()),
+		cmdutil.Group("email", "Find a mail", emailFind(), emailShow()),
 		cmdutil.Group("prefs", "See and change what a recipient opted out of", prefsGet(), prefsSet()),
 	}
 }
