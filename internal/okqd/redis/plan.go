@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/redis/rueidis"
-
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
 )
 
@@ -118,24 +116,25 @@ func partitionOf(id []byte, partitions int) int {
 	return int(h.Sum64() % uint64(partitions))
 }
 
-// appendOp adds an op to the script's arguments.
+// appendOp adds an op to the script's arguments. IMPORTANT: they are copies. The op's bytes are the connection's read
+// buffer, and when a connection to Redis is lost, rueidis may answer before it is done with a command's arguments.
 func appendOp(args []string, op *engine.Op, room int) []string {
 	switch op.Kind {
 	case engine.Push:
-		return append(args, "push", rueidis.BinaryString(op.ID), rueidis.BinaryString(op.Contents), millis(op.Delay), flag(op.Front))
+		return append(args, "push", string(op.ID), string(op.Contents), millis(op.Delay), flag(op.Front))
 	case engine.Peek:
 		return append(args, "peek", flag(op.Front))
 	case engine.Find:
-		return append(args, "find", rueidis.BinaryString(op.ID))
+		return append(args, "find", string(op.ID))
 	case engine.Pop:
 		return append(args, "pop", strconv.Itoa(max(op.Count, 1)), lease(op.Lease), strconv.Itoa(room))
 	case engine.Ack:
 		if op.Redo {
-			return append(args, "redo", rueidis.BinaryString(op.ID), millis(op.Delay))
+			return append(args, "redo", string(op.ID), millis(op.Delay))
 		}
-		return append(args, "ack", rueidis.BinaryString(op.ID))
+		return append(args, "ack", string(op.ID))
 	case engine.Touch:
-		return append(args, "touch", rueidis.BinaryString(op.ID), lease(op.Lease))
+		return append(args, "touch", string(op.ID), lease(op.Lease))
 	case engine.Flush:
 		return append(args, "flush")
 	default:
