@@ -108,7 +108,7 @@ func replyBool(w *resp.Writer, op *engine.Op) {
 }
 
 // caps are the words of QCAPS, for what the original okq does not have.
-var caps = [...]string{"DELAY", "COUNT", "DELIVERIES", "QTOUCH", "QPEEK", "QSCAN", "QSTATUS"}
+var caps = [...]string{"DELAY", "COUNT", "DELIVERIES", "RELEASE", "QTOUCH", "QPEEK", "QSCAN", "QSTATUS"}
 
 func replyCaps(w *resp.Writer, _ *engine.Op) {
 	w.Array(len(caps))

@@ -76,6 +76,9 @@ func parseAck(op *engine.Op, args [][]byte) (err error) {
 		case is(word, "REDO"):
 			op.Redo = true
 			rest = rest[1:]
+		case is(word, "RELEASE"):
+			op.Release = true
+			rest = rest[1:]
 		case is(word, "DELAY"):
 			op.Delay, rest, err = parseDelay(rest)
 		default:

@@ -11,11 +11,12 @@ import (
 
 // Caps are what a server can beyond the original okq.
 type Caps struct {
-	Delay bool // DELAY on pushes and on QACK REDO
-	Count bool // COUNT on QRPOP, and deliveries in its answer
-	Touch bool // QTOUCH
-	Find  bool // QPEEK
-	Scan  bool // QSCAN
+	Delay   bool // DELAY on pushes and on QACK REDO
+	Count   bool // COUNT on QRPOP, and deliveries in its answer
+	Touch   bool // QTOUCH
+	Release bool // RELEASE on QACK REDO
+	Find    bool // QPEEK
+	Scan    bool // QSCAN
 }
 
 // knownCaps were learnt when the client had made connects connections. A later connection may lead to another server.
@@ -58,6 +59,8 @@ func parseCaps(msg rueidis.RedisMessage) Caps {
 			caps.Count = true
 		case "QTOUCH":
 			caps.Touch = true
+		case "RELEASE":
+			caps.Release = true
 		case "QPEEK":
 			caps.Find = true
 		case "QSCAN":

@@ -46,7 +46,8 @@ type ConsumerOptions struct {
 	DrainWait time.Duration
 
 	// Handle is called in a goroutine of its own with deliveries of one queue. Each is to be finished with Ack or Redo;
-	// what is not when Handle returns or panics is given back. ctx outlives Run's own, see DrainWait.
+	// what is not when Handle returns or panics is given back. ctx outlives Run's own, see DrainWait. To return without
+	// having finished one is not to have tried: on a server with RELEASE that delivery does not count.
 	Handle func(ctx context.Context, batch []*Delivery)
 
 	// Gate, if set, is called before each pop and blocks while there should be none.
@@ -157,7 +158,7 @@ func (c *Consumer) cutOff(ctx, jobs context.Context, cut context.CancelCauseFunc
 	}
 	cut(ErrDrainTimeout)
 	if !waited(done, stuckGrace) {
-		c.giveBack(jobs, c.leases.all(), 0)
+		c.giveBack(jobs, c.leases.all(), giveback{})
 	}
 }
 
@@ -184,11 +185,11 @@ func (c *Consumer) start(jobs context.Context, events []Event, popped time.Time,
 // handle calls the handler and gives back what it left, even when it panicked.
 func (c *Consumer) handle(jobs context.Context, batch []*Delivery) {
 	defer func() {
-		var delay time.Duration
+		how := giveback{released: jobs.Err() == nil} // who was cut off had begun
 		if p := recover(); p != nil {
-			delay = c.panicked(p, batch)
+			how = giveback{delay: c.panicked(p, batch)}
 		}
-		c.giveBack(jobs, batch, delay)
+		c.giveBack(jobs, batch, how)
 		for _, d := range batch {
 			d.cancel(nil)
 		}

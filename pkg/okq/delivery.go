@@ -92,7 +92,7 @@ func (d *Delivery) Redo(ctx context.Context, delay time.Duration) error {
 	if !d.begin() {
 		return ErrFinished
 	}
-	return d.consumer.redo(ctx, []*Delivery{d}, delay)
+	return d.consumer.redo(ctx, []*Delivery{d}, giveback{delay: delay})
 }
 
 // begin claims the right to finish the delivery.

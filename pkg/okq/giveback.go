@@ -10,8 +10,14 @@ import (
 	"time"
 )
 
+// giveback is how deliveries go back to their queue.
+type giveback struct {
+	delay    time.Duration
+	released bool // they do not count, if the server can do that
+}
+
 // giveBack returns what is unfinished among batch to its queue. An error needs no more than a log line: the leases end.
-func (c *Consumer) giveBack(jobs context.Context, batch []*Delivery, delay time.Duration) {
+func (c *Consumer) giveBack(jobs context.Context, batch []*Delivery, how giveback) {
 	var left []*Delivery
 	for _, d := range batch {
 		if d.begin() {
@@ -23,30 +29,35 @@ func (c *Consumer) giveBack(jobs context.Context, batch []*Delivery, delay time.
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(jobs), c.client.opts.Timeout)
 	defer cancel()
-	if err := c.redo(ctx, left, delay); err != nil && !errors.Is(err, ErrLeaseLost) {
+	if err := c.redo(ctx, left, how); err != nil && !errors.Is(err, ErrLeaseLost) {
 		c.opts.Log.Warn().Err(err).Int("events", len(left)).Msg("cannot give events back, their leases will")
 	}
 }
 
 // redo gives back deliveries of one or more queues, all claimed by begin, and finishes them.
 // A lost one is left alone: it may be leased to another consumer by now.
-func (c *Consumer) redo(ctx context.Context, batch []*Delivery, delay time.Duration) error {
+func (c *Consumer) redo(ctx context.Context, batch []*Delivery, how giveback) error {
 	defer func() {
 		for _, d := range batch {
 			d.finish()
 		}
 	}()
-	var redo []string
-	if delay > 0 {
+	redo := []string{"REDO"}
+	if how != (giveback{}) {
 		caps, err := c.client.Caps(ctx)
 		if err != nil {
 			return fmt.Errorf("redo: %w", err)
 		}
-		if !caps.Delay {
+		if how.delay > 0 && !caps.Delay {
 			c.count.redone.Add(uint64(len(batch)))
 			return nil
 		}
-		redo = []string{"DELAY", delayMillis(delay)}
+		if how.delay > 0 {
+			redo = append(redo, "DELAY", delayMillis(how.delay))
+		}
+		if how.released && caps.Release {
+			redo = append(redo, "RELEASE")
+		}
 	}
 	var errs []error
 	for some := range slices.Chunk(batch, maxPipeline) {
@@ -55,7 +66,7 @@ func (c *Consumer) redo(ctx context.Context, batch []*Delivery, delay time.Durat
 	return errors.Join(errs...)
 }
 
-func (c *Consumer) redoSome(ctx context.Context, batch []*Delivery, delay []string) error {
+func (c *Consumer) redoSome(ctx context.Context, batch []*Delivery, redo []string) error {
 	var cmds []command
 	var errs []error
 	for _, d := range batch {
@@ -64,7 +75,7 @@ func (c *Consumer) redoSome(ctx context.Context, batch []*Delivery, delay []stri
 			errs = append(errs, fmt.Errorf("redo in %q: %w", d.Queue, ErrLeaseLost))
 			continue
 		}
-		cmds = append(cmds, command{name: "QACK", queue: d.Queue, args: append([]string{d.ID, "REDO"}, delay...)})
+		cmds = append(cmds, command{name: "QACK", queue: d.Queue, args: append([]string{d.ID}, redo...)})
 	}
 	msgs, failed := c.client.doAll(ctx, cmds)
 	for i, err := range failed {

@@ -19,7 +19,7 @@ func TestOkqdHasTheExtras(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	c := newClient(t, okqdtest.RunT(t).Addr)
-	if caps, err := c.Caps(ctx); err != nil || caps != (okq.Caps{Delay: true, Count: true, Touch: true, Find: true, Scan: true}) {
+	if caps, err := c.Caps(ctx); err != nil || caps != (okq.Caps{Delay: true, Count: true, Touch: true, Release: true, Find: true, Scan: true}) {
 		t.Fatalf("caps %+v %v, want all", caps, err)
 	}
 	pushN(t, c, "q", 5)
@@ -254,4 +254,31 @@ func TestTrafficIsCountedByQueue(t *testing.T) {
 	if err != nil || traffic["q"] != (okq.Traffic{Pushed: 2, Acked: 1}) || traffic[`odd "name", in=1`] != (okq.Traffic{Pushed: 3}) {
 		t.Errorf("traffic %+v, %v; want 2 pushed and 1 acked, 3 pushed", traffic, err)
 	}
+}
+
+func TestWhatAHandlerDidNotTryDoesNotCount(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, okqdtest.RunT(t).Addr)
+	pushN(t, c, "q", 1)
+	var calls atomic.Int64
+	consumer, _ := consume(t, c, okq.ConsumerOptions{
+		Handle: func(ctx context.Context, batch []*okq.Delivery) {
+			switch n, d := calls.Add(1), batch[0]; {
+			case n <= 5:
+				if d.Deliveries != 1 {
+					t.Errorf("call %d: %d deliveries, want 1: nobody tried before", n, d.Deliveries)
+				}
+			case n == 6:
+				if err := d.Redo(ctx, 0); err != nil {
+					t.Error(err)
+				}
+			default:
+				if d.Deliveries != 2 {
+					t.Errorf("%d deliveries after a Redo, want 2", d.Deliveries)
+				}
+				ackAll(ctx, batch)
+			}
+		},
+	})
+	eventually(t, "acked", func() bool { return consumer.Stats().Acked == 1 })
 }

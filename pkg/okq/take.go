@@ -145,7 +145,7 @@ func (c *Consumer) handBack(jobs context.Context, events []Event, popped time.Ti
 		batch[i] = newDelivery(jobs, c, e, popped, false)
 	}
 	c.slots.take(len(batch)) // finishing them frees as many
-	c.giveBack(jobs, batch, 0)
+	c.giveBack(jobs, batch, giveback{released: true})
 	for _, d := range batch {
 		d.cancel(nil)
 	}

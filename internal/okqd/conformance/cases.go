@@ -26,6 +26,7 @@ func cases() []testCase {
 		{"RedoGivesTheNextAFullLease", redoLease},
 		{"DelayHidesAnEvent", delays},
 		{"RedoWithDelayComesBackInFront", redoDelay},
+		{"ReleaseTakesADeliveryBack", release},
 		{"StatusCounts", statusCounts},
 
 		{"NotifyWakesOnEverythingThatMakesAnEventReady", notifyReasons},

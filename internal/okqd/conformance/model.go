@@ -73,7 +73,11 @@ func checkModel(s *suite, ordered bool) {
 				if delay {
 					args = append(args, "DELAY", "3600000")
 				}
-				check(t, q.redo(id, delay), args...)
+				released := rapid.Bool().Draw(t, "release")
+				if released {
+					args = append(args, "RELEASE")
+				}
+				check(t, q.redo(id, delay, released), args...)
 			},
 			"flush": func(t *rapid.T) {
 				q := m.queue(queues.Draw(t, "queue"))
@@ -191,13 +195,16 @@ func (q *modelQueue) ack(id string) string {
 	return no
 }
 
-func (q *modelQueue) redo(id string, delay bool) string {
+func (q *modelQueue) redo(id string, delay, released bool) string {
 	i := find(q.leased, id)
 	if i < 0 {
 		return no
 	}
 	ev := q.leased[i]
 	q.leased = slices.Delete(q.leased, i, i+1)
+	if released {
+		ev.deliveries--
+	}
 	if delay {
 		q.delayed = append(q.delayed, ev)
 	} else {

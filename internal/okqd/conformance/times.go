@@ -103,6 +103,24 @@ func redoDelay(s *suite) {
 		"QRPOP q EX 60 COUNT 2", before, after, 600*time.Millisecond)
 }
 
+func release(s *suite) {
+	c := s.dial()
+	c.want(ok, "QLPUSH q id x")
+	for range 3 {
+		c.want("*1\r\n"+delivered("id", "x", 1), "QRPOP q EX 60 COUNT 1")
+		c.want(yes, "QACK q id REDO RELEASE")
+	}
+	c.want("*1\r\n"+delivered("id", "x", 1), "QRPOP q EX 60 COUNT 1")
+	c.want(yes, "QACK q id REDO")
+	c.want("*1\r\n"+delivered("id", "x", 2), "QRPOP q EX 60 COUNT 1")
+	c.want(yes, "QACK q id REDO DELAY 1 RELEASE")
+	c.want(no, "QACK q id REDO RELEASE")
+	s.target.Restart()
+	c = s.dial()
+	c.eventually("q", "no delayed events", func(st state) bool { return st.delayed == 0 })
+	c.want("*1\r\n"+delivered("id", "x", 2), "QRPOP q EX 60 COUNT 1")
+}
+
 func statusCounts(s *suite) {
 	c := s.dial()
 	for _, command := range []string{"QLPUSH b 1 x", "QLPUSH b 2 x", "QLPUSH b 3 x", "QLPUSH b 4 x DELAY 600000", "QLPUSH a 1 x"} {

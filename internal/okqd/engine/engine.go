@@ -59,7 +59,7 @@ const (
 	Peek               // Queue Front
 	Find               // Queue ID
 	Pop                // Queue Lease Count
-	Ack                // Queue ID, or with Redo: Queue ID Delay
+	Ack                // Queue ID, or with Redo: Queue ID Delay Release
 	Touch              // Queue ID Lease
 	Flush              // Queue
 	Status             // Queues
@@ -71,6 +71,7 @@ type Op struct {
 	Front    bool // Push: as the next to pop; Peek: the next to pop
 	NoBlock  bool // Push: rather ErrBusy than wait for room
 	Redo     bool // Ack: not gone, but to the front of the queue
+	Release  bool // Redo: the delivery does not count
 	Queue    []byte
 	ID       []byte
 	Contents []byte

@@ -112,6 +112,9 @@ func (e *Engine) ackLocked(x *execution, op *engine.Op) bool {
 }
 
 func (e *Engine) redoLocked(ev *event, now int64, op *engine.Op) {
+	if op.Release {
+		ev.deliveries--
+	}
 	if op.Delay == 0 {
 		e.due.remove(ev)
 		e.readyLocked(ev, now)

@@ -130,7 +130,7 @@ func appendOp(args []string, op *engine.Op, room int) []string {
 		return append(args, "pop", strconv.Itoa(max(op.Count, 1)), lease(op.Lease), strconv.Itoa(room))
 	case engine.Ack:
 		if op.Redo {
-			return append(args, "redo", string(op.ID), millis(op.Delay))
+			return append(args, "redo", string(op.ID), millis(op.Delay), flag(op.Release))
 		}
 		return append(args, "ack", string(op.ID))
 	case engine.Touch:

@@ -220,11 +220,14 @@ function runs.ack()
 	return results
 end
 
--- redo id delay-ms: 1 if it was leased
+-- redo id delay-ms release: 1 if it was leased
 function ops.redo()
-	local id, ms = arg(), tonumber(arg())
+	local id, ms, release = arg(), tonumber(arg()), arg() == '1'
 	if call('ZREM', leased, id) == 0 then
 		return 0
+	end
+	if release then
+		call('HINCRBY', deliveries, id, -1)
 	end
 	if ms > 0 then
 		delay(id, ms, true)
