@@ -4,21 +4,22 @@ import (
 	"context"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
+	"github.com/levenlabs/postmaster/internal/okqd/journal"
 )
 
-// commit is a batch on its way to the disk, and those who wait for it.
+// sealAfter is how long nothing has been written when a seal is: it proves that what came before was synced, so that
+// damage to it is not taken for a write that was cut short.
+const sealAfter = time.Second
+
+// commit is for those who wait for a batch.
 type commit struct {
-	batch *pebble.Batch
-	done  chan struct{} // closed once it is durable
+	done chan struct{} // closed once it is durable
 }
 
-func newCommit(db *pebble.DB) *commit {
-	return &commit{batch: db.NewBatch(), done: make(chan struct{})}
-}
+func newCommit() *commit { return &commit{done: make(chan struct{})} }
 
-// batchLocked is what changes are added to. Whoever adds, must; the committer is told here.
-func (e *Engine) batchLocked() *pebble.Batch {
+// batchLocked is what changes are added to. Whoever asks for it, must; the committer is told here.
+func (e *Engine) batchLocked() *journal.Batch {
 	if e.newest != e.filling {
 		e.newest = e.filling
 		select {
@@ -26,49 +27,63 @@ func (e *Engine) batchLocked() *pebble.Batch {
 		default:
 		}
 	}
-	return e.filling.batch
-}
-
-// mustBatch ends the engine when a change cannot be added to the batch: memory has changed already.
-func (e *Engine) mustBatch(err error) {
-	if err != nil {
-		e.failure.set(err)
-	}
+	return e.journal.Filling()
 }
 
 // runCommitter commits one batch after the other. All that was added while one was being written is the next one, so
 // the slower the disk, the larger the batches.
-func (e *Engine) runCommitter(ctx context.Context) error {
-	for {
+func (e *Engine) runCommitter(ctx context.Context) (err error) {
+	idle := time.NewTicker(sealAfter)
+	defer idle.Stop()
+	busy := false
+	for err == nil {
 		select {
 		case <-ctx.Done():
-			return e.commitFilling() // of what nobody waits for: ends of leases and delays
-		case <-e.kick:
-		}
-		if err := e.commitFilling(); err != nil {
-			e.failure.set(err)
+			if err = e.commitFilling(false); err == nil { // of what nobody waits for: ends of leases and delays
+				err = e.commitFilling(true)
+			}
 			return err
+		case <-e.kick:
+			busy = true
+			err = e.commitFilling(false)
+		case <-idle.C:
+			if !busy {
+				err = e.commitFilling(true)
+			}
+			busy = false
 		}
 	}
+	e.failure.set(err)
+	return err
 }
 
-func (e *Engine) commitFilling() error {
+// commitFilling writes what there is to write. seal: if there is nothing, a seal, unless the last was one.
+func (e *Engine) commitFilling(seal bool) error {
 	e.mu.Lock()
 	c := e.filling
-	if e.newest != c {
+	if e.newest != c && (!seal || e.journal.Sealed()) {
 		e.mu.Unlock()
 		return nil
 	}
-	e.filling = newCommit(e.db)
+	e.filling = newCommit()
+	batch, err := e.journal.Place()
+	e.tidyLocked()
 	e.mu.Unlock()
-
-	size, begin := c.batch.Count(), time.Now()
-	if err := c.batch.Commit(pebble.Sync); err != nil {
+	if err != nil {
 		return err
 	}
-	e.metrics.committed(size, time.Since(begin))
+	begin := time.Now()
+	if err := e.journal.Write(batch); err != nil {
+		return err
+	}
+	if n := batch.Records(); n > 0 {
+		e.metrics.committed(n, time.Since(begin))
+	}
 	close(c.done)
-	return c.batch.Close()
+	e.mu.Lock()
+	e.journal.Done(batch)
+	e.mu.Unlock()
+	return nil
 }
 
 // wait returns once c is durable; nil stands for something that has been for long.

@@ -7,16 +7,16 @@ import (
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+
+	"github.com/levenlabs/postmaster/internal/okqd/journal"
 )
 
 // Engine is an engine.Engine on a directory of its own.
 type Engine struct {
 	log     zerolog.Logger
-	db      *pebble.DB
+	journal *journal.Journal
 	space   *space
 	metrics *metrics
 	clock   func() time.Time
@@ -24,6 +24,7 @@ type Engine struct {
 	failure *failure
 	kick    chan struct{} // 1 buffered: there is something to commit
 	rearm   chan struct{} // 1 buffered: something is due earlier than the clock goroutine knows
+	untidy  chan struct{} // 1 buffered: the log is longer than it need be
 
 	mu      sync.Mutex // protects the fields below and all queues and events
 	queues  map[string]*queue
@@ -31,19 +32,19 @@ type Engine struct {
 	nudges  map[*queue]int64 // queues that may need one more consumer woken, and when
 	wakeAt  int64            // when the clock goroutine looks again
 	counter int64            // of pushes and of everything that made an event ready; see orderLocked
-	live    int64            // bytes of contents
+	live    int64            // bytes of the log that are needed, about
 	filling *commit
 	newest  *commit // the last commit that holds anything: filling, or the one before it
 }
 
 // Open reads the directory and makes it ready to serve. One process at a time can have it open.
 func Open(cfg Config, log zerolog.Logger, reg prometheus.Registerer) (*Engine, error) {
-	return open(cfg, log, reg, platform{fs: vfs.Default, clock: time.Now})
+	return open(cfg, log, reg, platform{fs: journal.OS{}, clock: time.Now})
 }
 
 // platform is what tests replace.
 type platform struct {
-	fs    vfs.FS
+	fs    journal.FS
 	clock func() time.Time
 }
 
@@ -56,26 +57,20 @@ func open(cfg Config, log zerolog.Logger, reg prometheus.Registerer, on platform
 		failure: newFailure(),
 		kick:    make(chan struct{}, 1),
 		rearm:   make(chan struct{}, 1),
+		untidy:  make(chan struct{}, 1),
+		filling: newCommit(),
 		queues:  make(map[string]*queue),
 		nudges:  make(map[*queue]int64),
 	}
-	lock, err := lockDir(cfg.Dir, on.fs)
-	if err != nil {
-		return nil, err
-	}
-	defer lock.Close() // the store has its own reference
-	e.space = newSpace(cfg, log, on)
-	reg.MustRegister(disk{e.space})
-	db, err := openStore(cfg.Dir, on.fs, lock, log, e.failure)
-	if err != nil {
+	switch err := e.recover(cfg.Dir, on.fs); {
+	case errors.Is(err, journal.ErrLocked):
+		return nil, fmt.Errorf("--data-dir %s is %w", cfg.Dir, err)
+	case err != nil:
 		return nil, fmt.Errorf("--data-dir %s: %w", cfg.Dir, err)
 	}
-	e.db = db
-	e.filling = newCommit(db)
+	e.space = newSpace(cfg, on)
+	reg.MustRegister(disk{e.space})
 	e.space.look()
-	if err := e.recover(); err != nil {
-		return nil, errors.Join(fmt.Errorf("--data-dir %s: %w", cfg.Dir, err), db.Close())
-	}
 	return e, nil
 }
 
@@ -87,18 +82,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer stop()
 	var wg sync.WaitGroup
 	wg.Go(func() { e.runClock(ctx) })
-	wg.Go(func() { e.runReclaim(ctx) })
-	committed := make(chan error, 1)
-	wg.Go(func() { committed <- e.runCommitter(ctx) })
-	select {
-	case err := <-committed:
-		cancel()
-		wg.Wait()
-		return errors.Join(err, e.db.Close())
-	case <-e.failure.store:
-		// The store's own goroutine is stuck in its last words, so closing it would not return. The process must end.
-		return e.failure.err()
-	}
+	wg.Go(func() { e.runCleaner(ctx) })
+	wg.Go(func() { e.journal.Run(ctx) })
+	err := e.runCommitter(ctx)
+	cancel()
+	wg.Wait()
+	return errors.Join(err, e.journal.Close())
 }
 
 // Ready implements engine.Engine.

@@ -1,5 +1,7 @@
 package local
 
+import "github.com/levenlabs/postmaster/internal/okqd/journal"
+
 // state is what an event is at the moment; the engine's lock protects it.
 type state uint8
 
@@ -18,31 +20,21 @@ type event struct {
 	serial
 	prev, next *event // in a chain
 	at         int64  // ready: since when; leased, delayed: until when. Nanoseconds of the engine's clock
+	order      int64  // ready: its place in the queue, see Engine.orderLocked
+	record     journal.Position
+	recordSize uint32
+	size       uint32 // of the contents
 	heapIndex  int32
 	deliveries uint32
-	size       uint32 // of the contents
 	state      state
 	front      bool // which list it is in, or goes to when its lease or delay ends
-	metas      metas
 }
 
-// serial numbers the pushes; it is the key of an event's records.
+// serial numbers the pushes; records name an event by it.
 type serial uint64
 
-// metas is how many times an event's meta record was written, as far as it matters: see deleteRecords.
-type metas uint8
-
-const (
-	noMeta metas = iota
-	oneMeta
-	manyMetas
-)
-
-func (m *metas) wrote() {
-	if *m < manyMetas {
-		*m++
-	}
-}
+// footprint is about how much of the log an event needs: its record, and one of its state.
+func (ev *event) footprint() int64 { return int64(ev.recordSize) + stateSize }
 
 // chain is a doubly linked list of events through their own pointers, so that any can be taken out at no cost.
 type chain struct{ head, tail *event }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
+	"github.com/levenlabs/postmaster/internal/okqd/journal"
 )
 
 // leaseSlack is added to every lease, so that it is not shorter than asked although it is only told after the disk has
@@ -33,6 +34,8 @@ type taken struct {
 	op         *engine.Op
 	ev         *event
 	deliveries uint32 // tells this pop of the event from a later one
+	record     journal.Position
+	recordSize uint32
 }
 
 // appliers change memory and the batch as the op says. False: not done, and nothing changed, for want of budget.
@@ -131,7 +134,7 @@ func (e *Engine) settle(x *execution, ops []engine.Op, newest *commit) {
 
 // makeRoomLocked waits while the batch is too large for more. The lock is not held meanwhile.
 func (e *Engine) makeRoomLocked(ops []engine.Op) {
-	for e.filling.batch.Len() > maxFilling && ops[0].Kind == engine.Push && !ops[0].NoBlock {
+	for e.journal.Filling().Len() > maxFilling && ops[0].Kind == engine.Push && !ops[0].NoBlock {
 		filling := e.filling
 		e.mu.Unlock()
 		err := e.wait(filling)

@@ -3,20 +3,21 @@ package local
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
+	"github.com/levenlabs/postmaster/internal/okqd/journal/journaltest"
 )
 
 // box runs an engine on a file system in memory, with a clock of its own, and can let it crash.
 type box struct {
 	tb     failer
-	fs     *vfs.MemFS
+	fs     *journaltest.FS
 	engine *Engine
 	stop   func()
 
@@ -32,7 +33,7 @@ type failer interface {
 }
 
 func newBox(tb failer) *box {
-	b := &box{tb: tb, fs: vfs.NewCrashableMem(), now: time.Unix(1_700_000_000, 0)}
+	b := &box{tb: tb, fs: journaltest.New(), now: time.Unix(1_700_000_000, 0)}
 	if err := b.start(); err != nil {
 		tb.Fatalf("start: %v", err)
 	}
@@ -68,9 +69,9 @@ func (b *box) start() error {
 	return nil
 }
 
-// crash goes on with what a power cut would have left on the disk.
-func (b *box) crash(cfg vfs.CrashCloneCfg) error {
-	left := b.fs.CrashClone(cfg)
+// crash goes on with what a power cut would have left on the disk; without rng, a kill.
+func (b *box) crash(rng *rand.Rand) error {
+	left := b.fs.Crash(rng)
 	b.stop()
 	b.fs = left
 	return b.start()

@@ -34,7 +34,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-func (m *metrics) committed(records uint32, took time.Duration) {
+func (m *metrics) committed(records int, took time.Duration) {
 	m.batch.Observe(float64(records))
 	m.seconds.Observe(took.Seconds())
 }

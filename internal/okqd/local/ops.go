@@ -6,7 +6,7 @@ import (
 
 func (e *Engine) pushLocked(x *execution, op *engine.Op) bool {
 	x.told = true
-	if op.NoBlock && e.filling.batch.Len() > maxFilling {
+	if op.NoBlock && e.journal.Filling().Len() > maxFilling {
 		op.Err = engine.ErrBusy
 		return true
 	}
@@ -17,6 +17,7 @@ func (e *Engine) pushLocked(x *execution, op *engine.Op) bool {
 	}
 	if !e.space.take(len(op.Contents) + len(op.ID) + recordOverhead) {
 		op.Err = engine.ErrDiskFull
+		e.tidyLocked()
 		return true
 	}
 	if q == nil {
@@ -26,12 +27,15 @@ func (e *Engine) pushLocked(x *execution, op *engine.Op) bool {
 	ev := &event{
 		id: string(op.ID), queue: q, serial: serial(e.counter), front: op.Front, size: uint32(len(op.Contents)),
 	}
+	ev.order = int64(ev.serial)
+	if op.Front {
+		ev.order = -ev.order
+	}
 	rec := eventRecord{
-		front: op.Front, pushed: e.wall(x.now, x.now), delay: op.Delay,
+		serial: ev.serial, front: op.Front, pushed: e.wall(x.now, x.now), delay: op.Delay,
 		queue: op.Queue, id: op.ID, contents: op.Contents,
 	}
 	q.events[ev.id] = ev
-	e.live += int64(ev.size)
 	if op.Delay > 0 {
 		ev.state, ev.at = delayed, x.now+int64(op.Delay)
 		rec.due = e.wall(x.now, ev.at)
@@ -41,7 +45,7 @@ func (e *Engine) pushLocked(x *execution, op *engine.Op) bool {
 		q.link(ev, x.now)
 		e.wakeLocked(q)
 	}
-	e.mustBatch(rec.put(e.batchLocked(), ev.serial))
+	e.recordLocked(ev, &rec)
 	return true
 }
 
@@ -86,7 +90,7 @@ func (x *execution) take(op *engine.Op, ev *event, deliveries uint32) bool {
 		return false
 	}
 	x.size += int(ev.size) + len(ev.id)
-	x.taken = append(x.taken, taken{op, ev, deliveries})
+	x.taken = append(x.taken, taken{op, ev, deliveries, ev.record, ev.recordSize})
 	x.told = true
 	return true
 }
@@ -124,7 +128,7 @@ func (e *Engine) redoLocked(ev *event, now int64, op *engine.Op) {
 	ev.queue.delayed++
 	e.due.moved(ev)
 	e.rearmLocked(ev.at)
-	e.saveLocked(ev, now, metaRecord{span: op.Delay})
+	e.saveLocked(ev, now, op.Delay)
 }
 
 func (e *Engine) touchLocked(x *execution, op *engine.Op) bool {

@@ -1,115 +1,108 @@
 package local
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
-
-	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
+	"github.com/levenlabs/postmaster/internal/okqd/journal"
+)
+
+const (
+	// readGap is how much that nobody asked for is read rather than to read twice.
+	readGap = 4 << 10
+	// readSize is how much is read at once, unless one event is larger.
+	readSize = 1 << 20
 )
 
 // readContents completes the results that tell of events. It holds no lock; an event may go meanwhile, by a QFLUSH or
 // an ack of its id, and is then left out.
 func (e *Engine) readContents(x *execution) {
-	arena := make([]byte, 0, x.size)
-	r := reader{db: e.db}
-	defer r.close()
-	for i, t := range x.taken {
-		contents, err := r.contents(t.ev.serial, i+1 < len(x.taken))
-		if err != nil {
+	for rest := x.taken; len(rest) > 0; {
+		n, size := neighbours(rest)
+		begin, b := rest[0].record, make([]byte, size)
+		err := e.journal.Read(begin, b)
+		for _, t := range rest[:n] {
+			var rec eventRecord
+			if err == nil {
+				at := int(t.record - begin)
+				rec, _ = readEvent(b[at:at+int(t.recordSize):at+int(t.recordSize)], t.ev.serial)
+			}
+			e.tell(t, rec)
+		}
+		rest = rest[n:]
+	}
+}
+
+// neighbours tells how many of the first events are read at once, and how much that is. What is popped together was most
+// often pushed one behind the other.
+func neighbours(list []taken) (n, size int) {
+	begin := list[0].record
+	end := begin + journal.Position(list[0].recordSize)
+	for n = 1; n < len(list); n++ {
+		t := list[n]
+		next := t.record + journal.Position(t.recordSize)
+		if t.record < end || t.record > end+readGap || next > begin+readSize {
+			break
+		}
+		end = next
+	}
+	return n, int(end - begin)
+}
+
+// tell adds an event to the result that it belongs to. If it could not be read, it is looked for where it is now.
+func (e *Engine) tell(t taken, rec eventRecord) {
+	if rec.serial != t.ev.serial {
+		var err error
+		if rec, err = e.readMoved(t); err != nil {
 			e.unreadable(t, err)
-			continue
+			return
 		}
-		begin := len(arena)
-		arena = append(append(arena, t.ev.id...), contents...)
-		id := begin + len(t.ev.id)
-		t.op.Events = append(t.op.Events, engine.Event{
-			ID: arena[begin:id:id], Contents: arena[id:len(arena):len(arena)], Deliveries: int(t.deliveries),
-		})
-		t.op.Err = nil
 	}
+	t.op.Events = append(t.op.Events, engine.Event{ID: rec.id, Contents: rec.contents, Deliveries: int(t.deliveries)})
+	t.op.Err = nil
 }
 
-// reader reads events, most often one behind the other as they were pushed: it looks beside the last one first, which
-// costs a fraction of a search.
-type reader struct {
-	db     *pebble.DB
-	iter   *pebble.Iterator // nil until there is more than one to read
-	last   serial           // where iter is
-	closer io.Closer        // of what was read without it
-}
+var errGone = errors.New("gone")
 
-// contents are valid until the next call. more: there will be one.
-func (r *reader) contents(n serial, more bool) ([]byte, error) {
-	value, err := r.record(n, more)
-	if err != nil {
-		return nil, err
-	}
-	rec, err := parseEvent(value)
-	return rec.contents, err
-}
-
-func (r *reader) record(n serial, more bool) ([]byte, error) {
-	if r.beside(n, more) {
-		return r.iter.ValueAndErr()
-	}
-	r.release()
-	key := recordKey(eventPrefix, n)
-	value, closer, err := r.db.Get(key[:])
-	r.closer = closer
-	return value, err
-}
-
-// beside moves iter to the event. False: it is not to be found that way.
-func (r *reader) beside(n serial, more bool) bool {
-	key := recordKey(eventPrefix, n)
-	switch {
-	case r.iter != nil && n == r.last+1 && r.iter.Next():
-	case r.iter == nil && !more:
-		return false
-	case r.iter == nil:
-		iter, err := r.db.NewIter(prefixed(eventPrefix))
-		if err != nil {
-			return false
+// readMoved reads an event that was not where it had been. Cleaning may have moved it, even more than once.
+func (e *Engine) readMoved(t taken) (eventRecord, error) {
+	var failed error
+	for {
+		e.mu.Lock()
+		at, newest, isGone := t.ev.record, e.newest, t.ev.state == gone
+		e.mu.Unlock()
+		if isGone {
+			return eventRecord{}, errGone
 		}
-		r.iter = iter
-		fallthrough
-	default:
-		r.iter.SeekGE(key[:])
-	}
-	r.last = n
-	return r.iter.Valid() && bytes.Equal(r.iter.Key(), key[:])
-}
-
-func (r *reader) release() {
-	if r.closer != nil {
-		r.closer.Close() //nolint:errcheck // it only gives a buffer back
-		r.closer = nil
-	}
-}
-
-func (r *reader) close() {
-	r.release()
-	if r.iter != nil {
-		r.iter.Close() //nolint:errcheck // what it could not read was told
+		if failed != nil && at == t.record {
+			return eventRecord{}, failed
+		}
+		if err := e.wait(newest); err != nil {
+			return eventRecord{}, err
+		}
+		b := make([]byte, t.recordSize)
+		t.record = at
+		var rec eventRecord
+		if failed = e.journal.Read(at, b); failed == nil {
+			if rec, failed = readEvent(b, t.ev.serial); failed == nil {
+				return rec, nil
+			}
+		}
 	}
 }
 
 // unreadable deals with an event whose contents cannot be had: gone by now, or damaged.
 func (e *Engine) unreadable(t taken, err error) {
+	if errors.Is(err, errGone) {
+		return
+	}
 	e.mu.Lock()
-	isGone := t.ev.state == gone
 	if t.ev.state == taking {
 		t.ev.front = true // it must not get lost unseen
 		e.readyLocked(t.ev, e.now())
 	}
 	e.mu.Unlock()
-	if isGone && errors.Is(err, pebble.ErrNotFound) {
-		return
-	}
 	e.log.Error().Err(err).Str("queue", t.ev.queue.name).Str("event_id", t.ev.id).Msg("event unreadable")
 	if len(t.op.Events) == 0 {
 		t.op.Err = fmt.Errorf("read event %q: %w", t.ev.id, err)

@@ -4,44 +4,44 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"time"
-
-	"github.com/cockroachdb/pebble/v2"
 )
 
-// What is on disk. An event is one record, written once when it is pushed:
+// What is in the log. An event is pushed with one record, which has its contents and stays needed until it is gone:
 //
-//	'e' serial -> flags, pushed, [due, delay,] queue, id, contents
+//	kind and flags 1, checksum 4, serial 8, pushed 8, [due 8, delay 8,] three lengths, queue, id, contents
 //
-// and, from its first pop on, a second one that is overwritten whenever its state changes:
+// Whenever its state changes there is another, of which only the last counts:
 //
-//	'm' serial -> state, deliveries, two numbers
+//	kind and flags 1, serial 8, state 1, deliveries 4, at 8, order or span 8
 //
-// Both are deleted when the event is gone. Serials grow with each push and are never used for a second event while
-// the first has records, hence the event record may be taken away by a SingleDelete. Times are wall clock
-// milliseconds. The key 'f' holds the format.
+// and when it is gone a last one: kind 1, serial 8. An event whose record is moved to the log's end is written like a push,
+// with the same serial, and its state beside it. Records of events that are not known are of events that are gone; the
+// segment with the push went first. Serials grow with each push; none is used twice while the log knows it. Times are
+// wall clock milliseconds.
+type kind byte
+
 const (
-	eventPrefix  = 'e'
-	metaPrefix   = 'm'
-	formatKey    = "f"
-	formatNumber = "okqd local 1"
-	keySize      = 9
+	kindEvent kind = 1 + iota
+	kindState
+	kindGone
+
+	kindMask    = 0x0f
+	flagFront   = 0x10
+	flagDelayed = 0x20 // due and delay are there
 )
 
-func recordKey(prefix byte, n serial) (key [keySize]byte) {
-	key[0] = prefix
-	binary.BigEndian.PutUint64(key[1:], uint64(n))
-	return key
-}
-
-// Flags of an event record.
 const (
-	flagFront   = 1 << iota
-	flagDelayed // due and delay are there
+	eventHead = 1 + 4 + 8 + 8
+	summed    = 1 + 4 // where what the checksum is of goes on, after the first byte
+	stateSize = 1 + 8 + 1 + 4 + 8 + 8
+	goneSize  = 1 + 8
 )
 
 // eventRecord is an event as it was pushed.
 type eventRecord struct {
+	serial
 	front     bool
 	pushed    int64
 	due       int64         // with delay
@@ -50,13 +50,29 @@ type eventRecord struct {
 	contents  []byte
 }
 
-// put adds the record to the batch, with the only copy that is made of the contents.
-func (r *eventRecord) put(b *pebble.Batch, n serial) error {
-	var head [1 + 3*8 + 2*binary.MaxVarintLen64]byte
-	h := append(head[:0], 0)
+// size is how much put needs.
+func (r *eventRecord) size() int {
+	n := eventHead + len(r.queue) + len(r.id) + len(r.contents)
+	if r.delay > 0 {
+		n += 16
+	}
+	return n + uvarintSize(len(r.queue)) + uvarintSize(len(r.id)) + uvarintSize(len(r.contents))
+}
+
+func uvarintSize(n int) (size int) {
+	for size = 1; n >= 0x80; size++ {
+		n >>= 7
+	}
+	return size
+}
+
+// put writes the record, with the only copy that is made of the contents.
+func (r *eventRecord) put(b []byte) {
+	h := append(b[:0], byte(kindEvent), 0, 0, 0, 0)
 	if r.front {
 		h[0] |= flagFront
 	}
+	h = binary.LittleEndian.AppendUint64(h, uint64(r.serial))
 	h = binary.LittleEndian.AppendUint64(h, uint64(r.pushed))
 	if r.delay > 0 {
 		h[0] |= flagDelayed
@@ -65,56 +81,67 @@ func (r *eventRecord) put(b *pebble.Batch, n serial) error {
 	}
 	h = binary.AppendUvarint(h, uint64(len(r.queue)))
 	h = binary.AppendUvarint(h, uint64(len(r.id)))
-	op := b.SetDeferred(keySize, len(h)+len(r.queue)+len(r.id)+len(r.contents))
-	key := recordKey(eventPrefix, n)
-	copy(op.Key, key[:])
-	v := op.Value
-	v = v[copy(v, h):]
-	v = v[copy(v, r.queue):]
-	v = v[copy(v, r.id):]
-	copy(v, r.contents)
-	return op.Finish()
+	h = binary.AppendUvarint(h, uint64(len(r.contents)))
+	h = append(append(append(h, r.queue...), r.id...), r.contents...)
+	binary.LittleEndian.PutUint32(b[1:], checksum(h))
 }
 
-var errShortRecord = errors.New("record too short")
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// parseEvent is the reverse of put; the slices alias b.
-func parseEvent(b []byte) (r eventRecord, err error) {
-	if len(b) < 9 {
-		return r, errShortRecord
+// checksum of an event's record, for reading it alone.
+func checksum(record []byte) uint32 {
+	return crc32.Update(crc32.Checksum(record[:1], castagnoli), castagnoli, record[summed:])
+}
+
+var errRecord = errors.New("not a record")
+
+// parseEvent reads the event record that b begins with; the slices alias b. size is the record's.
+func parseEvent(b []byte) (r eventRecord, size int, err error) {
+	if len(b) < eventHead || kind(b[0]&kindMask) != kindEvent {
+		return r, 0, errRecord
 	}
-	flags := b[0]
+	flags, all := b[0], b
 	r.front = flags&flagFront != 0
-	r.pushed = int64(binary.LittleEndian.Uint64(b[1:]))
-	b = b[9:]
+	r.serial = serial(binary.LittleEndian.Uint64(b[5:]))
+	r.pushed = int64(binary.LittleEndian.Uint64(b[13:]))
+	b = b[eventHead:]
 	if flags&flagDelayed != 0 {
 		if len(b) < 16 {
-			return r, errShortRecord
+			return r, 0, errRecord
 		}
 		r.due = int64(binary.LittleEndian.Uint64(b))
 		r.delay = millis(binary.LittleEndian.Uint64(b[8:]))
 		b = b[16:]
 	}
-	queueLen, n := binary.Uvarint(b)
-	if n <= 0 {
-		return r, errShortRecord
+	var lengths [3]uint64
+	for i := range lengths {
+		n := 0
+		if lengths[i], n = binary.Uvarint(b); n <= 0 || lengths[i] > uint64(len(all)) {
+			return r, 0, errRecord
+		}
+		b = b[n:]
 	}
-	b = b[n:]
-	idLen, n := binary.Uvarint(b)
-	if n <= 0 {
-		return r, errShortRecord
+	if lengths[0]+lengths[1]+lengths[2] > uint64(len(b)) {
+		return r, 0, errRecord
 	}
-	b = b[n:]
-	if size := uint64(len(b)); queueLen > size || idLen > size-queueLen {
-		return r, errShortRecord
-	}
-	r.queue, b = b[:queueLen], b[queueLen:]
-	r.id, r.contents = b[:idLen], b[idLen:]
-	return r, nil
+	r.queue, b = b[:lengths[0]:lengths[0]], b[lengths[0]:]
+	r.id, b = b[:lengths[1]:lengths[1]], b[lengths[1]:]
+	r.contents, b = b[:lengths[2]:lengths[2]], b[lengths[2]:]
+	return r, len(all) - len(b), nil
 }
 
-// metaRecord is an event's state since.
-type metaRecord struct {
+// readEvent reads the record that b is, of an event that is known.
+func readEvent(b []byte, n serial) (eventRecord, error) {
+	r, size, err := parseEvent(b)
+	if err == nil && (size != len(b) || r.serial != n || checksum(b) != binary.LittleEndian.Uint32(b[1:])) {
+		err = fmt.Errorf("event %d: %w, or damaged", n, errRecord)
+	}
+	return r, err
+}
+
+// stateRecord is an event's state since.
+type stateRecord struct {
+	serial
 	state      state
 	front      bool
 	deliveries uint32
@@ -123,38 +150,33 @@ type metaRecord struct {
 	span       time.Duration // leased, delayed: how long that was to be
 }
 
-const metaSize = 1 + 1 + 4 + 8 + 8
-
-func (m metaRecord) put(b *pebble.Batch, n serial) error {
-	op := b.SetDeferred(keySize, metaSize)
-	key := recordKey(metaPrefix, n)
-	copy(op.Key, key[:])
-	v := op.Value
-	v[0], v[1] = byte(m.state), 0
+func (m stateRecord) put(b []byte) {
+	b[0] = byte(kindState)
 	if m.front {
-		v[1] = flagFront
+		b[0] |= flagFront
 	}
-	binary.LittleEndian.PutUint32(v[2:], m.deliveries)
-	binary.LittleEndian.PutUint64(v[6:], uint64(m.at))
+	binary.LittleEndian.PutUint64(b[1:], uint64(m.serial))
+	b[9] = byte(m.state)
+	binary.LittleEndian.PutUint32(b[10:], m.deliveries)
+	binary.LittleEndian.PutUint64(b[14:], uint64(m.at))
 	other := uint64(m.order)
 	if m.state != ready {
 		other = uint64(m.span.Milliseconds())
 	}
-	binary.LittleEndian.PutUint64(v[14:], other)
-	return op.Finish()
+	binary.LittleEndian.PutUint64(b[22:], other)
 }
 
-func parseMeta(b []byte) (m metaRecord, err error) {
-	if len(b) != metaSize {
-		return m, errShortRecord
+// parseState reads the state record that b begins with.
+func parseState(b []byte) (m stateRecord, err error) {
+	if len(b) < stateSize || state(b[9]) > delayed {
+		return m, errRecord
 	}
-	m.state, m.front = state(b[0]), b[1]&flagFront != 0
-	if m.state > delayed {
-		return m, fmt.Errorf("unknown state %d", m.state)
-	}
-	m.deliveries = binary.LittleEndian.Uint32(b[2:])
-	m.at = int64(binary.LittleEndian.Uint64(b[6:]))
-	other := binary.LittleEndian.Uint64(b[14:])
+	m.front = b[0]&flagFront != 0
+	m.serial = serial(binary.LittleEndian.Uint64(b[1:]))
+	m.state = state(b[9])
+	m.deliveries = binary.LittleEndian.Uint32(b[10:])
+	m.at = int64(binary.LittleEndian.Uint64(b[14:]))
+	other := binary.LittleEndian.Uint64(b[22:])
 	if m.state == ready {
 		m.order = int64(other)
 	} else {
@@ -165,17 +187,14 @@ func parseMeta(b []byte) (m metaRecord, err error) {
 
 func millis(n uint64) time.Duration { return time.Duration(n) * time.Millisecond }
 
-// deleteRecords takes an event off the disk. A SingleDelete vanishes together with what it deletes at the next flush,
-// where a Delete would go down all levels; it is right only for a key that was written once.
-func deleteRecords(b *pebble.Batch, ev *event) error {
-	key := recordKey(eventPrefix, ev.serial)
-	err := b.SingleDelete(key[:], nil)
-	key[0] = metaPrefix
-	switch ev.metas {
-	case oneMeta:
-		return errors.Join(err, b.SingleDelete(key[:], nil))
-	case manyMetas:
-		return errors.Join(err, b.Delete(key[:], nil))
+func putGone(b []byte, n serial) {
+	b[0] = byte(kindGone)
+	binary.LittleEndian.PutUint64(b[1:], uint64(n))
+}
+
+func parseGone(b []byte) (serial, error) {
+	if len(b) < goneSize {
+		return 0, errRecord
 	}
-	return err
+	return serial(binary.LittleEndian.Uint64(b[1:])), nil
 }

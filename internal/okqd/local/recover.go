@@ -2,171 +2,162 @@ package local
 
 import (
 	"cmp"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
+	"github.com/levenlabs/postmaster/internal/okqd/journal"
 )
 
-// recovery rebuilds memory from the records. It reads the contents too, so that damage is found at start and not
-// when the mail is due.
+// recovery rebuilds memory from the log. It reads the contents too, so that damage is found at start and not when the
+// mail is due.
 type recovery struct {
 	e       *Engine
-	metas   *pebble.Iterator
+	now     int64
 	nowWall int64
-	order   map[*queue][]placed
+	events  map[serial]*event
 }
 
-// placed is a ready event and its place.
-type placed struct {
-	ev    *event
-	order int64
-	at    int64
-}
-
-func (e *Engine) recover() error {
+// recover opens the directory.
+func (e *Engine) recover(dir string, fs journal.FS) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	begin := e.clock()
-	r := &recovery{e: e, nowWall: begin.UnixMilli(), order: make(map[*queue][]placed)}
-	n, err := r.scan()
-	if err != nil {
-		return fmt.Errorf("read the queues: %w", err)
+	r := &recovery{e: e, now: e.now(), nowWall: begin.UnixMilli(), events: make(map[serial]*event)}
+	var err error
+	if e.journal, err = journal.Open(journal.Options{Dir: dir, FS: fs, Log: e.log}, r.frame); err != nil {
+		return err
 	}
-	for q, events := range r.order {
-		link(q, events)
-	}
-	e.log.Info().Int("events", n).Int("queues", len(e.queues)).Dur("took_ms", e.clock().Sub(begin)).Msg("queues read")
+	r.place()
+	e.log.Info().Int("events", len(r.events)).Int("queues", len(e.queues)).Dur("took_ms", e.clock().Sub(begin)).Msg("queues read")
 	return nil
 }
 
-// scan goes through the event records and beside them, both in order of serials, through the meta records.
-func (r *recovery) scan() (n int, err error) {
-	r.metas, err = r.e.db.NewIter(prefixed(metaPrefix))
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, r.metas.Close()) }()
-	events, err := r.e.db.NewIter(prefixed(eventPrefix))
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, events.Close()) }()
-	r.metas.First()
-	for events.First(); events.Valid(); events.Next() {
-		value, err := events.ValueAndErr()
+// frame takes the records of a frame, in the order in which they were written.
+func (r *recovery) frame(at journal.Position, b []byte) error {
+	for len(b) > 0 {
+		size, err := r.record(at, b)
 		if err != nil {
-			return n, err
+			return err
 		}
-		if err := r.event(events.Key(), value); err != nil {
-			return n, err
-		}
-		n++
+		at, b = at+journal.Position(size), b[size:]
 	}
-	if err := errors.Join(events.Error(), r.metas.Error()); err != nil {
-		return n, err
-	}
-	if r.metas.Valid() {
-		return n, fmt.Errorf("a state without an event (%x)", r.metas.Key())
-	}
-	return n, nil
+	return nil
 }
 
-func prefixed(prefix byte) *pebble.IterOptions {
-	return &pebble.IterOptions{LowerBound: []byte{prefix}, UpperBound: []byte{prefix + 1}}
+func (r *recovery) record(at journal.Position, b []byte) (size int, err error) {
+	switch kind(b[0] & kindMask) {
+	case kindEvent:
+		rec, size, err := parseEvent(b)
+		if err != nil {
+			return 0, err
+		}
+		return size, r.event(rec, at, size)
+	case kindState:
+		m, err := parseState(b)
+		if err != nil {
+			return 0, err
+		}
+		r.count(m.serial, m.order)
+		if ev := r.events[m.serial]; ev != nil {
+			r.apply(ev, m)
+		}
+		return stateSize, nil
+	case kindGone:
+		n, err := parseGone(b)
+		if err != nil {
+			return 0, err
+		}
+		r.count(n, 0)
+		r.gone(n)
+		return goneSize, nil
+	}
+	return 0, fmt.Errorf("%w (%x)", errRecord, b[0])
 }
 
-func (r *recovery) event(key, value []byte) error {
-	n, err := parseKey(key)
-	if err != nil {
-		return err
-	}
-	rec, err := parseEvent(value)
-	if err != nil {
-		return fmt.Errorf("event %d: %w", n, err)
-	}
-	m, metas, err := r.meta(n, rec)
-	if err != nil {
-		return fmt.Errorf("state of event %d: %w", n, err)
+// count makes sure that no serial and no order is given out again.
+func (r *recovery) count(n serial, order int64) {
+	r.e.counter = max(r.e.counter, int64(n), order, -order)
+}
+
+func (r *recovery) event(rec eventRecord, at journal.Position, size int) error {
+	r.count(rec.serial, 0)
+	if ev := r.events[rec.serial]; ev != nil { // moved
+		ev.record = at
+		return nil
 	}
 	q := r.e.queueLocked(rec.queue)
 	if q.events[string(rec.id)] != nil {
-		return fmt.Errorf("event %d: a second event %q in queue %q", n, rec.id, rec.queue)
+		return fmt.Errorf("event %d: a second event %q in queue %q", rec.serial, rec.id, rec.queue)
 	}
 	ev := &event{
-		id: string(rec.id), queue: q, serial: n, metas: metas,
-		deliveries: m.deliveries, size: uint32(len(rec.contents)), state: m.state, front: m.front,
+		id: string(rec.id), queue: q, serial: rec.serial, record: at, recordSize: uint32(size), size: uint32(len(rec.contents)),
 	}
 	q.events[ev.id] = ev
-	r.e.live += int64(ev.size)
-	r.place(ev, m)
-	return nil
-}
-
-// meta returns the event's state: the record of it, or what the push said.
-func (r *recovery) meta(n serial, rec eventRecord) (metaRecord, metas, error) {
-	if r.metas.Valid() {
-		key, err := parseKey(r.metas.Key())
-		if err != nil || key < n {
-			return metaRecord{}, noMeta, cmp.Or(err, fmt.Errorf("%d has no event", key))
-		}
-		if key == n {
-			value, err := r.metas.ValueAndErr()
-			if err != nil {
-				return metaRecord{}, noMeta, err
-			}
-			m, err := parseMeta(value)
-			r.metas.Next()
-			return m, manyMetas, err
-		}
-	}
-	m := metaRecord{front: rec.front, order: int64(n), at: rec.pushed}
+	r.events[ev.serial] = ev
+	m := stateRecord{front: rec.front, order: int64(rec.serial), at: rec.pushed}
 	if rec.front {
 		m.order = -m.order
 	}
 	if rec.delay > 0 {
 		m.state, m.at, m.span = delayed, rec.due, rec.delay
 	}
-	return m, noMeta, nil
+	r.apply(ev, m)
+	return nil
 }
 
-// place puts the event where its state says, for ready ones once all are known. A clock that was set back while we
-// were away makes no lease or delay longer than it was to be.
-func (r *recovery) place(ev *event, m metaRecord) {
-	now := r.e.now()
-	since := now + int64(time.Duration(m.at-r.nowWall)*time.Millisecond)
-	r.e.counter = max(r.e.counter, int64(ev.serial), m.order, -m.order)
+// apply sets an event's state. A clock that was set back while we were away makes no lease or delay longer than it was
+// to be.
+func (r *recovery) apply(ev *event, m stateRecord) {
+	ev.state, ev.front, ev.deliveries, ev.order = m.state, m.front, m.deliveries, m.order
+	since := r.now + int64(time.Duration(m.at-r.nowWall)*time.Millisecond)
 	if ev.state == ready {
-		r.order[ev.queue] = append(r.order[ev.queue], placed{ev, m.order, min(since, now)})
+		ev.at = min(since, r.now)
 		return
 	}
-	ev.at = min(since, now+int64(m.span+leaseSlack))
-	r.e.due.push(ev)
-	if ev.state == delayed {
-		ev.queue.delayed++
+	ev.at = min(since, r.now+int64(m.span+leaseSlack))
+}
+
+func (r *recovery) gone(n serial) {
+	ev := r.events[n]
+	if ev == nil {
+		return
+	}
+	delete(r.events, n)
+	delete(ev.queue.events, ev.id)
+	r.e.releaseLocked(ev.queue)
+}
+
+// place puts the events where their states say, now that all are known.
+func (r *recovery) place() {
+	lists := make(map[*queue][]*event)
+	for _, ev := range r.events {
+		r.e.live += ev.footprint()
+		r.e.journal.Keep(ev.record)
+		switch ev.state {
+		case ready:
+			lists[ev.queue] = append(lists[ev.queue], ev)
+			continue
+		case delayed:
+			ev.queue.delayed++
+		}
+		r.e.due.push(ev)
+	}
+	for q, events := range lists {
+		link(q, events)
 	}
 }
 
 // link puts a queue's ready events into its lists.
-func link(q *queue, events []placed) {
-	slices.SortFunc(events, func(a, b placed) int { return cmp.Compare(a.order, b.order) })
-	firstBack, _ := slices.BinarySearchFunc(events, 0, func(p placed, _ int) int { return cmp.Compare(p.order, 0) })
-	for _, p := range slices.Backward(events[:firstBack]) {
-		p.ev.front = true
-		q.link(p.ev, p.at)
+func link(q *queue, events []*event) {
+	slices.SortFunc(events, func(a, b *event) int { return cmp.Compare(a.order, b.order) })
+	firstBack, _ := slices.BinarySearchFunc(events, 0, func(ev *event, _ int) int { return cmp.Compare(ev.order, 0) })
+	for _, ev := range slices.Backward(events[:firstBack]) {
+		ev.front = true
+		q.link(ev, ev.at)
 	}
-	for _, p := range events[firstBack:] {
-		p.ev.front = false
-		q.link(p.ev, p.at)
+	for _, ev := range events[firstBack:] {
+		ev.front = false
+		q.link(ev, ev.at)
 	}
-}
-
-func parseKey(key []byte) (serial, error) {
-	if len(key) != keySize {
-		return 0, fmt.Errorf("odd key %x", key)
-	}
-	return serial(binary.BigEndian.Uint64(key[1:])), nil
 }

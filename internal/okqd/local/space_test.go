@@ -9,12 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
+	"github.com/levenlabs/postmaster/internal/okqd/journal/journaltest"
 )
 
 // pushOp is a push of a new event.
@@ -30,8 +29,8 @@ func TestPushesAreRefusedWhileTheDiskIsFull(t *testing.T) {
 	for _, id := range []string{"a", "b"} {
 		b.push("q", id, "x")
 	}
-	free := func(avail uint64) {
-		b.fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: avail, TotalBytes: 1 << 40})
+	free := func(avail int64) {
+		b.fs.SetUsage(avail, 1<<40)
 		b.pass(2 * lookEvery)
 	}
 	free(50 << 20)
@@ -56,46 +55,51 @@ func TestPushesAreRefusedWhileTheDiskIsFull(t *testing.T) {
 	}
 }
 
-func TestBallastIsThrownOffWhenNothingIsFree(t *testing.T) {
+// Something else takes the very last of the disk, reserve included: pops, acks and cleaning live on what lies ready.
+func TestPopsAndAcksGoOnWhenNothingIsFree(t *testing.T) {
 	t.Parallel()
-	fs := vfs.NewMem()
-	set := func(avail uint64) int64 {
-		fs.TestingSetDiskUsage(vfs.DiskUsage{AvailBytes: avail, TotalBytes: 1 << 40})
-		return int64(avail)
+	b := newBox(t)
+	defer func() { b.stop() }()
+	const events = 12
+	for i := range events {
+		b.push("q", string(rune('a'+i)), string(traffic)) // about three segments
 	}
-	set(1 << 30)
-	held := func() bool {
-		_, err := fs.Stat("/" + ballastName)
-		return err == nil
+	b.eventually("segments lie ready", func() bool {
+		used, _ := b.logLength()
+		return b.fs.Size() >= used+4*b.engine.journal.SegmentSize()
+	})
+	b.fs.SetUsage(0, 1<<40)
+	b.pass(2 * lookEvery)
+	if op := b.exec(pushOp("more")); !errors.Is(op.Err, engine.ErrDiskFull) {
+		t.Fatalf("push on a full disk: %v", op.Err)
 	}
-	const reserve = 100 << 20
-	b := newBallast("/", fs)
-	for _, step := range []struct {
-		avail uint64
-		want  bool
-	}{{1 << 30, true}, {reserve, true}, {ballastSize/2 - 1, false}, {reserve, false}, {1 << 30, true}} {
-		if err := b.trim(set(step.avail), reserve); err != nil {
-			t.Fatal(err)
+	for round := range 2000 { // about a segment's worth of leases and redos
+		op := b.exec(engine.Op{Kind: engine.Pop, Queue: []byte("q"), Lease: time.Minute})
+		if op.Err != nil || len(op.Events) != 1 {
+			t.Fatalf("pop %d: %v", round, op.Err)
 		}
-		if held() != step.want {
-			t.Errorf("with %d bytes free: ballast held %v", step.avail, !step.want)
+		if op := b.exec(engine.Op{Kind: engine.Ack, Queue: []byte("q"), ID: op.Events[0].ID, Redo: true}); op.Err != nil || !op.OK {
+			t.Fatalf("redo %d: %v", round, op.Err)
 		}
 	}
-	if newBallast("/", fs); held() {
-		t.Error("what an earlier run left keeps the store from opening on a full disk")
+	for i := range events {
+		if !b.ack("q", string(rune('a'+i))) {
+			t.Errorf("ack %d", i)
+		}
 	}
 }
 
-// A store that cannot write ends the engine: nobody is told that something is done, and the process can end.
+// A disk that cannot write ends the engine: nobody is told that something is done, and the process can end.
 func TestFailedWriteEndsTheEngine(t *testing.T) {
 	t.Parallel()
 	var broken atomic.Bool
-	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if broken.Load() && strings.HasSuffix(op.Path, ".log") && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+	fs := journaltest.New()
+	fs.FailWrites(func(string) error {
+		if broken.Load() {
 			return syscall.EIO
 		}
 		return nil
-	}))
+	})
 	e, err := open(Config{Dir: "data"}, zerolog.Nop(), prometheus.NewRegistry(), platform{fs: fs, clock: time.Now})
 	if err != nil {
 		t.Fatal(err)

@@ -15,22 +15,38 @@ func (e *Engine) leaseLocked(ev *event, now int64, lease time.Duration) {
 	} else {
 		e.scheduleLocked(ev)
 	}
-	e.saveLocked(ev, now, metaRecord{span: lease})
+	e.saveLocked(ev, now, lease)
 }
 
 // readyLocked makes an event ready that was leased or delayed and is out of the heap; front says at which end.
 func (e *Engine) readyLocked(ev *event, now int64) {
-	order := e.orderLocked(ev.front)
+	ev.order = e.orderLocked(ev.front)
 	ev.queue.link(ev, now)
-	e.saveLocked(ev, now, metaRecord{order: order})
+	e.saveLocked(ev, now, 0)
 	e.wakeLocked(ev.queue)
 }
 
-// saveLocked writes down ev's state. m has what the event itself does not know.
-func (e *Engine) saveLocked(ev *event, now int64, m metaRecord) {
-	m.state, m.front, m.deliveries, m.at = ev.state, ev.front, ev.deliveries, e.wall(now, ev.at)
-	ev.metas.wrote()
-	e.mustBatch(m.put(e.batchLocked(), ev.serial))
+// recordLocked writes down a new event.
+func (e *Engine) recordLocked(ev *event, rec *eventRecord) {
+	size := rec.size()
+	at, room := e.batchLocked().Append(size, 1)
+	rec.put(room)
+	ev.record, ev.recordSize = at, uint32(size)
+	e.live += ev.footprint()
+	e.journal.Keep(at)
+}
+
+// saveLocked writes down ev's state. span is how long it is to be leased or delayed.
+func (e *Engine) saveLocked(ev *event, now int64, span time.Duration) {
+	_, room := e.batchLocked().Append(stateSize, 1)
+	e.stateLocked(ev, now, span).put(room)
+}
+
+func (e *Engine) stateLocked(ev *event, now int64, span time.Duration) stateRecord {
+	return stateRecord{
+		serial: ev.serial, state: ev.state, front: ev.front, deliveries: ev.deliveries,
+		order: ev.order, at: e.wall(now, ev.at), span: span,
+	}
 }
 
 // detachLocked takes ev out of list or heap.
@@ -49,9 +65,11 @@ func (e *Engine) detachLocked(ev *event) {
 // dropLocked makes a detached event gone.
 func (e *Engine) dropLocked(ev *event) {
 	ev.state = gone
-	e.live -= int64(ev.size)
+	e.live -= ev.footprint()
 	delete(ev.queue.events, ev.id)
-	e.mustBatch(deleteRecords(e.batchLocked(), ev))
+	_, room := e.batchLocked().Append(goneSize, 1)
+	putGone(room, ev.serial)
+	e.journal.Drop(ev.record)
 	e.releaseLocked(ev.queue)
 }
 

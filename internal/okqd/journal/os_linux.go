@@ -1,0 +1,41 @@
+package journal
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// allocate takes the room, so that no write into the file finds the disk full.
+func allocate(f *os.File, size int64) error {
+	if size == 0 {
+		return nil
+	}
+	err := interruptible(func() error { return syscall.Fallocate(int(f.Fd()), 0, 0, size) })
+	if errors.Is(err, syscall.EOPNOTSUPP) {
+		return zeros(f, size)
+	}
+	return os.NewSyscallError("fallocate", err)
+}
+
+func datasync(f *os.File) error {
+	err := interruptible(func() error { return syscall.Fdatasync(int(f.Fd())) })
+	return os.NewSyscallError("fdatasync", err)
+}
+
+// interruptible does it again when a signal came between.
+func interruptible(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
+
+func usage(dir string) (available, total int64, err error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0, 0, os.NewSyscallError("statfs", err)
+	}
+	return int64(s.Bavail) * s.Bsize, int64(s.Blocks) * s.Bsize, nil
+}

@@ -1,0 +1,14 @@
+//go:build !linux
+
+package journal
+
+import (
+	"errors"
+	"os"
+)
+
+func allocate(f *os.File, size int64) error { return zeros(f, size) }
+
+func datasync(f *os.File) error { return f.Sync() }
+
+func usage(string) (available, total int64, err error) { return 0, 0, errors.ErrUnsupported }

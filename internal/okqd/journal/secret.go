@@ -1,0 +1,73 @@
+package journal
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// The file that says what a directory is: its format, the secret of its checksums, and a checksum of both.
+const (
+	secretName   = "journal"
+	secretFormat = "okqd journal 1 %08x %08x\n"
+)
+
+func secretText(s secret) string {
+	return fmt.Sprintf(secretFormat, uint32(s), s.sum([]byte(secretFormat)))
+}
+
+// openSecret reads the directory's, or makes one if there is nothing yet that it would be for.
+func openSecret(opts Options, names []string, fresh bool) (secret, error) {
+	if slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, "MANIFEST-") }) {
+		return 0, fmt.Errorf("the directory is of an okqd from before its first release, which kept its queues in Pebble; no release " +
+			"did. Empty the queues with that okqd, and begin with a new directory")
+	}
+	path := filepath.Join(opts.Dir, secretName)
+	if slices.Contains(names, secretName) {
+		s, err := readSecret(opts.FS, path)
+		if err == nil || !fresh {
+			return s, err
+		}
+		if err := opts.FS.Remove(path); err != nil { // the very first start was cut short
+			return 0, err
+		}
+	} else if !fresh {
+		return 0, fmt.Errorf("%w: %s is missing", ErrDamaged, secretName)
+	}
+	s := secret(rand.Uint32N(math.MaxUint32) + 1)
+	f, err := opts.FS.Create(path, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte(secretText(s)), 0); err != nil {
+		return 0, err
+	}
+	return s, f.Sync()
+}
+
+func readSecret(fs FS, path string) (secret, error) {
+	f, err := fs.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	text := make([]byte, len(secretText(0)))
+	n, err := f.ReadAt(text, 0)
+	if err != nil && err != io.EOF {
+		return 0, err
+	}
+	if size, err := f.Size(); err != nil || size != int64(len(text)) {
+		n = 0
+	}
+	var s secret
+	var sum uint32
+	if _, err := fmt.Sscanf(string(text[:n]), secretFormat, &s, &sum); err != nil || string(text) != secretText(s) {
+		return 0, fmt.Errorf("%s: %w, or written by another version of okqd", secretName, ErrDamaged)
+	}
+	return s, nil
+}

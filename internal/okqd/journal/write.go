@@ -1,0 +1,100 @@
+package journal
+
+import "fmt"
+
+// Place says where in the log the filling batch goes, and begins the next one. The caller's lock must be held, and
+// Write must follow, in the same order, one at a time.
+//
+// A batch without records is a seal: it proves, as each batch does, that what came before it had been synced.
+func (j *Journal) Place() (*Batch, error) {
+	b := j.filling
+	j.sealed = b.records == 0
+	if j.sealed {
+		b.open()
+	}
+	b.pad()
+	for i := range b.frames {
+		if err := j.place(b, &b.frames[i]); err != nil {
+			return nil, err
+		}
+	}
+	b.oldest, b.retired = j.oldest, j.retired
+	j.retire()
+	next := j.spare
+	j.spare = nil
+	if next == nil {
+		next = new(Batch)
+	}
+	next.base = j.end
+	j.filling = next
+	return b, nil
+}
+
+func (j *Journal) place(b *Batch, f *frame) error {
+	size := align(f.end - f.begin)
+	s := j.segments[len(j.segments)-1]
+	if !s.fits(j.end, size) {
+		var err error
+		if s, err = j.pool.take(int64(size)); err != nil {
+			return fmt.Errorf("new segment: %w", err)
+		}
+		s.start = j.end
+		j.publish(append(j.segments[:len(j.segments):len(j.segments)], s))
+	}
+	f.segment = s
+	s.kept += f.kept
+	j.end += Position(size)
+	return nil
+}
+
+// retire takes the oldest segments off the log while nothing in them is needed.
+func (j *Journal) retire() {
+	n := 0
+	for n < len(j.segments)-1 && j.segments[n].kept == 0 {
+		n++
+	}
+	j.retired = j.segments[:n:n]
+	if n > 0 {
+		j.publish(append([]*segment(nil), j.segments[n:]...))
+	}
+	j.oldest = j.segments[0].start
+}
+
+func (j *Journal) publish(segments []*segment) {
+	j.segments = segments
+	j.readers.Store(&segments)
+}
+
+// Write puts a batch on the disk. Once it returns without an error all of it will be there after a power cut.
+func (j *Journal) Write(b *Batch) error {
+	synced := b.base
+	for i := 0; i < len(b.frames); {
+		s, begin := b.frames[i].segment, b.frames[i].begin
+		end := begin
+		for ; i < len(b.frames) && b.frames[i].segment == s; i++ {
+			f := b.frames[i]
+			at := b.base + Position(f.begin)
+			h := header{length: uint32(f.end - f.begin - headerSize), behind: uint32(at - synced), at: at, oldest: b.oldest}
+			h.put(b.buf[f.begin:f.end], j.key)
+			end = f.begin + h.size()
+		}
+		// IMPORTANT: synced before the next segment is written to, so that no gap can come to be between the two.
+		if _, err := s.file.WriteAt(b.buf[begin:end], s.offset(b.base+Position(begin))); err != nil {
+			return fmt.Errorf("write %s: %w", s.name, err)
+		}
+		if err := s.file.Sync(); err != nil {
+			return fmt.Errorf("sync %s: %w", s.name, err)
+		}
+		synced = b.base + Position(end)
+	}
+	if len(b.retired) > 0 {
+		j.pool.put(b.retired) // b itself has said that they are not needed
+	}
+	return nil
+}
+
+// Done takes a written batch back, to be filled again. The caller's lock must be held.
+func (j *Journal) Done(b *Batch) {
+	b.reuse()
+	j.spare = b
+}
