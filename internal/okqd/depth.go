@@ -66,6 +66,6 @@ func sum(a, b engine.Row) engine.Row {
 // queueRows returns the states of the queues that are named, or of all.
 func queueRows(ctx context.Context, eng engine.Engine, names [][]byte) ([]engine.Row, error) {
 	ops := []engine.Op{{Kind: engine.Status, Queues: names}}
-	eng.Exec(ctx, ops, execBudget)
+	eng.Exec(ctx, ops, &engine.Room{})
 	return statusRows(&ops[0]), ops[0].Err
 }

@@ -12,6 +12,7 @@ import (
 type pipeline struct {
 	ops     []engine.Op
 	replies []replyFunc // to each op, if it has no error
+	room    engine.Room // its buffer is free once the replies are flushed
 }
 
 type replyFunc func(*resp.Writer, *engine.Op)
@@ -23,7 +24,7 @@ const (
 	flushSize = 256 << 10
 )
 
-var pipelines = sync.Pool{New: func() any { return new(pipeline) }}
+var pipelines = sync.Pool{New: func() any { return &pipeline{room: engine.Room{Budget: execBudget}} }}
 
 // later is where commands go whose turn has not come.
 func (c *conn) later() *pipeline {
@@ -53,20 +54,28 @@ func (c *conn) execute(ctx context.Context) {
 	}
 	done := 0
 	for done < len(p.ops) {
-		n := c.srv.engine.Exec(ctx, p.ops[done:], execBudget)
+		n := c.srv.engine.Exec(ctx, p.ops[done:], &p.room)
 		for i := done; i < done+n; i++ {
 			c.reply(&p.ops[i], p.replies[i])
 		}
+		c.srv.metrics.count(p.ops[done : done+n])
 		done += n
-		if c.w.Size() > flushSize && c.flush() != nil {
+		if done < len(p.ops) && c.w.Size() <= flushSize {
+			continue
+		}
+		if c.flush() != nil {
 			c.closing = true // with the rest not begun: nobody is there to be told
 			break
 		}
+		p.room.Buf = p.room.Buf[:0]
 	}
-	c.srv.metrics.count(p.ops[:done])
 	clear(p.ops)
 	clear(p.replies)
 	p.ops, p.replies = p.ops[:0], p.replies[:0]
+	if cap(p.room.Buf) > flushSize {
+		p.room.Buf = nil
+	}
+	p.room.Buf = p.room.Buf[:0]
 	c.pipeline = nil
 	pipelines.Put(p)
 }

@@ -20,8 +20,8 @@ type Engine interface {
 	// Exec carries out ops in order, as if nothing else happened between them, and puts the outcome into each.
 	// When it returns, whatever the results tell is durable, and stays so after kill -9.
 	// It returns how many it did: at least one, and fewer than all when the contents that it gives back
-	// reach budget bytes.
-	Exec(ctx context.Context, ops []Op, budget int) int
+	// reach room.Budget bytes.
+	Exec(ctx context.Context, ops []Op, room *Room) int
 
 	// Scan returns ids of a queue's events, whatever they are at the moment, and the cursor to go on with. It begins
 	// with "0" and is over when the cursor is "0" again. Each event that stays as it is for as long as the scan takes is
@@ -64,6 +64,13 @@ const (
 	Flush              // Queue
 	Status             // Queues
 )
+
+// Room is for the contents that are given back.
+type Room struct {
+	Budget int
+	// Buf is appended to. What results tell may lie in it, so its owner must not use it again before they are done with.
+	Buf []byte
+}
 
 // Op is one thing to do, and then its outcome. The byte slices are the caller's: an engine copies what it keeps.
 type Op struct {

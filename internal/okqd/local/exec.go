@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
@@ -17,16 +18,25 @@ const maxFilling = 16 << 20
 
 // execution is one call of Exec.
 type execution struct {
-	now    int64
-	told   bool    // the results tell of events, so the disk must have them first
-	taken  []taken // in the order of the results that they belong to
-	size   int     // of their contents
-	budget int     // for size
-	full   bool    // it is used up
-	final  bool    // there are pops without a lease
+	now   int64
+	told  bool    // the results tell of events, so the disk must have them first
+	taken []taken // in the order of the results that they belong to
+	size  int     // of their contents
+	room  *engine.Room
+	full  bool // it is used up
+	final bool // there are pops without a lease
 
 	reading map[*event]struct{} // the events of taken[:known], see needs
 	known   int
+}
+
+var executions = sync.Pool{New: func() any { return new(execution) }}
+
+// done gives x back.
+func (x *execution) done() {
+	clear(x.taken)
+	*x = execution{taken: x.taken[:0]}
+	executions.Put(x)
 }
 
 // taken is an event whose contents a result needs.
@@ -52,8 +62,10 @@ var appliers = [...]func(*Engine, *execution, *engine.Op) bool{
 }
 
 // Exec implements engine.Engine.
-func (e *Engine) Exec(_ context.Context, ops []engine.Op, budget int) int {
-	x := &execution{budget: budget}
+func (e *Engine) Exec(_ context.Context, ops []engine.Op, room *engine.Room) int {
+	x := executions.Get().(*execution)
+	defer x.done()
+	x.room = room
 	e.space.look()
 	e.mu.Lock()
 	e.makeRoomLocked(ops)

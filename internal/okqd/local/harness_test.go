@@ -80,7 +80,7 @@ func (b *box) crash(rng *rand.Rand) error {
 // exec carries out one op.
 func (b *box) exec(op engine.Op) engine.Op {
 	ops := []engine.Op{op}
-	if n := b.engine.Exec(context.Background(), ops, 1<<20); n != 1 {
+	if n := b.engine.Exec(context.Background(), ops, &engine.Room{Budget: 1 << 20}); n != 1 {
 		b.tb.Fatalf("Exec did %d ops", n)
 	}
 	return ops[0]

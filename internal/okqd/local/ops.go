@@ -86,7 +86,7 @@ func (e *Engine) popLocked(x *execution, op *engine.Op) bool {
 
 // take notes that op's result needs the event's contents, unless that is more than one Exec may give.
 func (x *execution) take(op *engine.Op, ev *event, deliveries uint32) bool {
-	if len(x.taken) > 0 && x.size+int(ev.size) > x.budget {
+	if len(x.taken) > 0 && x.size+int(ev.size) > x.room.Budget {
 		return false
 	}
 	x.size += int(ev.size) + len(ev.id)

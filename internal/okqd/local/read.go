@@ -3,6 +3,7 @@ package local
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
 	"github.com/levenlabs/postmaster/internal/okqd/journal"
@@ -18,9 +19,10 @@ const (
 // readContents completes the results that tell of events. It holds no lock; an event may go meanwhile, by a QFLUSH or
 // an ack of its id, and is then left out.
 func (e *Engine) readContents(x *execution) {
+	x.makeResults()
 	for rest := x.taken; len(rest) > 0; {
 		n, size := neighbours(rest)
-		begin, b := rest[0].record, make([]byte, size)
+		begin, b := rest[0].record, x.buffer(size)
 		err := e.journal.Read(begin, b)
 		for _, t := range rest[:n] {
 			var rec eventRecord
@@ -32,6 +34,25 @@ func (e *Engine) readContents(x *execution) {
 		}
 		rest = rest[n:]
 	}
+}
+
+// makeResults makes room in the results for what was taken.
+func (x *execution) makeResults() {
+	for rest := x.taken; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].op == rest[0].op {
+			n++
+		}
+		rest[0].op.Events = make([]engine.Event, 0, n)
+		rest = rest[n:]
+	}
+}
+
+// buffer takes so many bytes of the room.
+func (x *execution) buffer(size int) []byte {
+	used := len(x.room.Buf)
+	x.room.Buf = slices.Grow(x.room.Buf, size)[:used+size]
+	return x.room.Buf[used:]
 }
 
 // neighbours tells how many of the first events are read at once, and how much that is. What is popped together was most

@@ -107,12 +107,12 @@ func TestFailedWriteEndsTheEngine(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(t.Context()) }()
 	ops := []engine.Op{pushOp("a")}
-	if e.Exec(context.Background(), ops, 1); ops[0].Err != nil {
+	if e.Exec(context.Background(), ops, &engine.Room{}); ops[0].Err != nil {
 		t.Fatal(ops[0].Err)
 	}
 	broken.Store(true)
 	ops = []engine.Op{pushOp("b"), {Kind: engine.Pop, Queue: []byte("q"), Lease: time.Minute}}
-	if n := e.Exec(context.Background(), ops, 1); n != 2 || ops[0].Err == nil || ops[1].Err == nil || ops[1].Events != nil {
+	if n := e.Exec(context.Background(), ops, &engine.Room{}); n != 2 || ops[0].Err == nil || ops[1].Err == nil || ops[1].Events != nil {
 		t.Errorf("after a failed write: %v, %v", ops[0].Result, ops[1].Result)
 	}
 	if err := <-ended; err == nil || !strings.Contains(err.Error(), syscall.EIO.Error()) {

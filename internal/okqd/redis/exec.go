@@ -12,19 +12,19 @@ const maxPops = 16
 
 // Exec implements engine.Engine. What is done to one partition of a queue is atomic; between ops on different ones
 // others may come.
-func (e *Engine) Exec(ctx context.Context, ops []engine.Op, budget int) int {
+func (e *Engine) Exec(ctx context.Context, ops []engine.Op, room *engine.Room) int {
 	ops = ops[:within(ops)]
 	if err := e.members.stillIn(ctx); err != nil {
 		fail(ops, err)
 		return len(ops)
 	}
-	room := budget / maxPops
+	share := room.Budget / maxPops
 	for rest := ops; len(rest) > 0; {
 		n := e.stage(rest)
 		if e.spread(rest[0].Kind) {
-			e.popAny(ctx, rest[:n], room)
+			e.popAny(ctx, rest[:n], share)
 		} else {
-			e.execStage(ctx, rest[:n], room)
+			e.execStage(ctx, rest[:n], share)
 		}
 		rest = rest[n:]
 	}

@@ -22,7 +22,7 @@ func open(t *testing.T, r *testenv.RedisProcess, partitions int) (*Engine, error
 func exec(t *testing.T, e *Engine, op engine.Op) engine.Op {
 	t.Helper()
 	ops := []engine.Op{op}
-	e.Exec(t.Context(), ops, 1<<20)
+	e.Exec(t.Context(), ops, &engine.Room{Budget: 1 << 20})
 	return ops[0]
 }
 

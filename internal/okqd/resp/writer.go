@@ -12,6 +12,7 @@ type Writer struct {
 	dst   io.Writer
 	buf   []byte      // borrowed from replyBuffers while it holds anything
 	whole net.Buffers // what goes before buf: earlier buf's and large bulks, which are not copied
+	full  [][]byte    // those of whole that are borrowed
 	size  int         // of whole
 	v3    bool
 }
@@ -95,13 +96,23 @@ func (w *Writer) BulkString(s string) {
 func (w *Writer) Bulk(b []byte) {
 	w.line('$', len(b))
 	if len(b) >= largeBulk {
-		w.whole = append(w.whole, w.buf, b)
-		w.size += len(w.buf) + len(b)
-		w.buf = nil
+		w.next()
+		w.whole = append(w.whole, b)
+		w.size += len(b)
 		w.buf = append(w.room(), "\r\n"...)
 		return
 	}
-	w.buf = append(append(w.buf, b...), "\r\n"...)
+	if len(w.buf)+len(b)+len("\r\n") > cap(w.buf) {
+		w.next()
+	}
+	w.buf = append(append(w.room(), b...), "\r\n"...)
+}
+
+// next begins another buffer.
+func (w *Writer) next() {
+	w.whole, w.full = append(w.whole, w.buf), append(w.full, w.buf)
+	w.size += len(w.buf)
+	w.buf = nil
 }
 
 func (w *Writer) line(mark byte, n int) {
@@ -120,9 +131,11 @@ func (w *Writer) Flush() error {
 		all := append(w.whole, w.buf)
 		_, err = all.WriteTo(w.dst)
 	}
-	if cap(w.buf) == replySize {
-		replyBuffers.Put((*[replySize]byte)(w.buf[:replySize]))
+	for _, buf := range append(w.full, w.buf) {
+		if cap(buf) == replySize {
+			replyBuffers.Put((*[replySize]byte)(buf[:replySize]))
+		}
 	}
-	w.buf, w.whole, w.size = nil, nil, 0
+	w.buf, w.whole, w.full, w.size = nil, nil, nil, 0
 	return err
 }

@@ -2,6 +2,7 @@ package resp
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -46,5 +47,26 @@ func TestReplies(t *testing.T) {
 	}
 	if err := w.Flush(); err != nil || dst.Len() > 0 {
 		t.Errorf("an empty flush: %v, %q", err, dst.String())
+	}
+}
+
+func TestRepliesOfAllSizesFollowOneAnother(t *testing.T) {
+	t.Parallel()
+	var dst bytes.Buffer
+	w := NewWriter(&dst)
+	for range 3 {
+		var want strings.Builder
+		for n := 1; n < 2*largeBulk; n += n/3 + 1 {
+			bulk := strings.Repeat("x", n)
+			w.Bulk([]byte(bulk))
+			fmt.Fprintf(&want, "$%d\r\n%s\r\n", n, bulk)
+		}
+		if w.Size() != want.Len() {
+			t.Errorf("size %d, want %d", w.Size(), want.Len())
+		}
+		if err := w.Flush(); err != nil || dst.String() != want.String() {
+			t.Errorf("%v, %d bytes, want %d", err, dst.Len(), want.Len())
+		}
+		dst.Reset()
 	}
 }
