@@ -34,7 +34,6 @@ func (h *handler) optOut(ctx context.Context, r unsubscribe.Request) error {
 		return err
 	}
 	var b batch
-	b.add(raw, len(raw))
-	b.close()
+	b.split([][]byte{raw})
 	return push(ctx, h.pusher, b.events, func() {})
 }

@@ -22,77 +22,88 @@ type element struct {
 // errNotBatch is a POST that is not a JSON array of objects.
 var errNotBatch = errors.New("not a JSON array of objects")
 
-// scan calls each for every element of a POST, in one pass that makes no copy of it. The element is valid during the
-// call only. The whole POST has been checked to be JSON once scan returned nil, and not before.
-func scan(body []byte, each func(*element)) error {
-	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	if dec.PeekKind() != '[' {
-		return errNotBatch
+// scan calls each for every element of a POST, in one pass that makes no copy of it, and returns the array without the
+// white space around it. The element is valid during the call only. The whole POST has been checked to be JSON once scan
+// returned no error, and not before.
+func scan(body []byte, each func(*element)) (array []byte, _ error) {
+	c := cursor{body: body}
+	if c.next() != '[' {
+		return nil, errNotBatch
 	}
-	if _, err := dec.ReadToken(); err != nil {
-		return err
+	start := c.pos
+	elements, objects, err := c.elements(each)
+	if err != nil {
+		return nil, fmt.Errorf("element %d: %w", elements, err)
 	}
-	elements, objects := 0, 0
-	for dec.PeekKind() != ']' {
-		var el element
-		if err := el.read(dec, body); err != nil {
-			return fmt.Errorf("element %d: %w", elements, err)
+	array = body[start:c.pos]
+	if c.next(); c.pos < len(body) {
+		return nil, errors.New("more after the array")
+	}
+	if elements > 0 && objects == 0 {
+		return nil, errNotBatch
+	}
+	return array, nil
+}
+
+func (c *cursor) elements(each func(*element)) (elements, objects int, _ error) {
+	c.pos++
+	if c.next() == ']' {
+		c.pos++
+		return 0, 0, nil
+	}
+	var el element
+	for done := false; !done; elements++ {
+		el = element{}
+		if err := c.element(&el); err != nil {
+			return elements, objects, err
 		}
-		elements++
 		if el.object {
 			objects++
 		}
 		each(&el)
+		var err error
+		if done, err = c.done(']'); err != nil {
+			return elements, objects, err
+		}
 	}
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	if len(bytes.Trim(body[dec.InputOffset():], " \t\r\n")) > 0 {
-		return errors.New("more after the array")
-	}
-	if elements > 0 && objects == 0 {
-		return errNotBatch
-	}
-	return nil
+	return elements, objects, nil
 }
 
-func (el *element) read(dec *jsontext.Decoder, body []byte) error {
-	el.object = dec.PeekKind() == '{'
-	if !el.object {
-		return dec.SkipValue()
-	}
-	if _, err := dec.ReadToken(); err != nil {
+func (c *cursor) element(el *element) error {
+	const depth = 2 // of what is in the element
+	if el.object = c.next() == '{'; !el.object {
+		_, err := c.value(depth - 1)
 		return err
 	}
-	start := dec.InputOffset() - 1
-	for dec.PeekKind() != '}' {
-		name, err := dec.ReadValue()
+	start := c.pos
+	c.pos++
+	if c.next() == '}' {
+		c.pos++
+		el.raw = c.body[start:c.pos]
+		return nil
+	}
+	for done := false; !done; {
+		name, err := c.name()
 		if err != nil {
 			return err
 		}
-		field := el.field(name)
-		if field == nil {
-			if err := dec.SkipValue(); err != nil {
-				return err
-			}
-			continue
-		}
-		value, err := dec.ReadValue()
+		value, err := c.value(depth)
 		if err != nil {
 			return err
 		}
-		end := int(dec.InputOffset())
-		*field = text(body[end-len(value) : end]) // not value itself, which the decoder may overwrite; the last of two counts
+		if field := el.field(name); field != nil {
+			*field = text(value) // the last of two counts
+		}
+		if done, err = c.done('}'); err != nil {
+			return err
+		}
 	}
-	if _, err := dec.ReadToken(); err != nil {
-		return err
-	}
-	el.raw = body[start:dec.InputOffset()]
+	el.raw = c.body[start:c.pos]
 	return nil
 }
 
 // field returns where the value of name goes, or nil for a name that says nothing to us.
-func (el *element) field(name jsontext.Value) *[]byte {
+func (el *element) field(name []byte) *[]byte {
 	switch string(text(name)) {
 	case "event":
 		return &el.event
@@ -112,15 +123,15 @@ func (el *element) field(name jsontext.Value) *[]byte {
 
 // text returns a string's contents, and a number or boolean as it is written. Anything else is as if it were not there.
 func text(v []byte) []byte {
-	switch jsontext.Value(v).Kind() {
+	switch v[0] {
 	case '"':
 		if bytes.IndexByte(v, '\\') < 0 {
 			return v[1 : len(v)-1]
 		}
 		unquoted, _ := jsontext.AppendUnquote([]byte{}, v) // its error is about UTF-8, which it has mended
 		return unquoted
-	case '0', 't', 'f':
-		return v
+	case '{', '[', 'n':
+		return nil
 	}
-	return nil
+	return v
 }
