@@ -86,7 +86,7 @@ func (c *conn) reply(op *engine.Op, reply replyFunc) {
 		return
 	}
 	if internal(op) {
-		c.log.Error().Err(op.Err).Bytes("queue", op.Queue).Msg("engine")
+		c.srv.failures.Error().Err(op.Err).Bytes("queue", op.Queue).Stringer("addr", c.nc.RemoteAddr()).Msg("command failed")
 	}
 	c.w.Error(errorReply(op))
 }

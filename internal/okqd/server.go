@@ -23,6 +23,7 @@ import (
 type Server struct {
 	cfg      Config
 	log      zerolog.Logger
+	failures zerolog.Logger // of commands: an outage of Redis fails them all, so some a second are enough
 	reg      *prometheus.Registry
 	metrics  *metrics
 	commands map[string]command
@@ -46,6 +47,7 @@ func New(cfg Config, log zerolog.Logger, reg *prometheus.Registry) *Server {
 	s := &Server{
 		cfg:      cfg,
 		log:      log,
+		failures: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Second}),
 		reg:      reg,
 		metrics:  newMetrics(reg),
 		inflight: semaphore.NewWeighted(cfg.MaxInflight),

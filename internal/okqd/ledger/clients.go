@@ -57,6 +57,7 @@ func (l *Ledger) push(ctx context.Context, c *redis.Client, ids []string) (again
 			continue
 		}
 		l.failedLocked(ctx)
+		l.repeated[ids[i]] = true
 		again = append(again, ids[i])
 	}
 	return again
@@ -102,7 +103,7 @@ func (l *Ledger) pop(ctx context.Context, c *redis.Client, n int) (ids []string,
 		if contents != contentsOf(id) {
 			l.bad = append(l.bad, id)
 		}
-		if at, ok := l.acked[id]; ok && at.Before(began) { // else the pop may have been first, its lease at an end
+		if at, ok := l.acked[id]; ok && at.Before(began) && !l.repeated[id] { // else the pop may have been first, its lease at an end
 			l.seenAfterAck[id] = true
 		}
 		if l.popped[id]++; l.popped[id] > 1 {

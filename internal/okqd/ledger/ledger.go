@@ -33,6 +33,7 @@ type Ledger struct {
 
 	mu           sync.Mutex
 	pushed       map[string]bool // acknowledged
+	repeated     map[string]bool // pushed again, perhaps after the first push was carried out and its event acked
 	popped       map[string]int
 	ackSent      map[string]bool      // perhaps acknowledged, perhaps not
 	acked        map[string]time.Time // acknowledged, when that was known
@@ -45,7 +46,7 @@ type Ledger struct {
 // New returns an empty ledger for clients of that manner.
 func New(m Manner) *Ledger {
 	return &Ledger{
-		manner: m, pushed: map[string]bool{}, popped: map[string]int{}, ackSent: map[string]bool{},
+		manner: m, pushed: map[string]bool{}, repeated: map[string]bool{}, popped: map[string]int{}, ackSent: map[string]bool{},
 		acked: map[string]time.Time{}, seenAfterAck: map[string]bool{},
 	}
 }

@@ -52,7 +52,7 @@ func (e *Engine) do(ctx context.Context, calls []call) error {
 	}
 	runs := make([]run, len(calls))
 	for i, call := range calls {
-		runs[i].call = call
+		runs[i].queue = call.queue
 	}
 	if err := e.names.used(ctx, runs); err != nil {
 		return err

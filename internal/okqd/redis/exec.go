@@ -83,12 +83,13 @@ func (e *Engine) execRuns(ctx context.Context, runs []run) {
 		}
 		return
 	}
-	calls := make([]call, len(runs))
+	calls, asked := make([]call, len(runs)), make([][]group, len(runs))
 	for i := range runs {
-		calls[i] = runs[i].call
+		asked[i] = groups(runs[i].parts)
+		calls[i] = runs[i].call(asked[i])
 	}
 	for i, a := range e.script.exec(ctx, calls, e.replicas) {
-		e.finish(runs[i], a)
+		e.finish(runs[i], asked[i], a)
 	}
 }
 

@@ -14,7 +14,12 @@ const (
 )
 
 // parts are a partition's keys in the order in which script.lua takes them.
-var parts = [...]string{"ready", "since", "leased", "delayed", "fronts", "contents", "deliveries", "bounds", "consumers"}
+var parts = [...]string{
+	"line", "ahead", "since", "leased", "delayed", "fronts", contentsPart: "contents", "deliveries", "bounds", "marks", "consumers",
+}
+
+// contentsPart is the place of the contents in parts.
+const contentsPart = 6
 
 // keys returns the keys of a queue's partition. The braces put them all into one slot of a Cluster, another one for
 // each partition.

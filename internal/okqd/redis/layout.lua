@@ -1,7 +1,7 @@
 -- Lets an okqd serve the queues of this Redis, for some time, if it keeps them in as many partitions as they are in.
 --
 -- KEYS  servers  zset  okqd → when it is taken for dead, in ms
---       layout   hash  partitions of each queue; enters: how often an okqd came
+--       layout   hash  partitions of each queue; enters: how often an okqd came; version of what queues look like
 -- ARGV  the okqd's name, its number of partitions, for how many ms it is to be believed alive, and what was answered
 --       when it was refused before, if it has found all queues empty since
 -- answers the number of partitions, how many okqd are alive, and what to say next time
@@ -13,8 +13,13 @@ local call = redis.call
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
+local version = '2'
+
 call('ZREMRANGEBYSCORE', servers, '-inf', now)
 local have = call('HGET', layout, 'partitions')
+if have and call('HGET', layout, 'version') ~= version then
+	return redis.error_reply('ERR the queues in this Redis are of another version of okqd')
+end
 if have and have ~= want then
 	local seen = have .. ':' .. (call('HGET', layout, 'enters') or '0')
 	local alive = call('ZCARD', servers)
@@ -25,6 +30,6 @@ end
 if not call('ZSCORE', servers, name) then
 	call('HINCRBY', layout, 'enters', 1)
 end
-call('HSET', layout, 'partitions', want)
+call('HSET', layout, 'partitions', want, 'version', version)
 call('ZADD', servers, now + ms, name)
 return { tonumber(want), call('ZCARD', servers), '' }

@@ -4,12 +4,12 @@
 -- ARGV  the wake-up channel, the queue's name, how many
 -- answers how many are left to do, and how many were there already under their id
 local half = #KEYS / 2
-local ready, since, leased, _, _, contents, deliveries = unpack(KEYS)
-local _, _, _, _, _, ownContents = unpack(KEYS, half + 1)
-local ownReady, ownSince, ownLeased = KEYS[half + 1], KEYS[half + 2], KEYS[half + 3]
-local ownDeliveries, ownBounds = KEYS[half + 7], KEYS[half + 8]
+local line, ahead, since, leased, _, _, contents, deliveries, bounds = unpack(KEYS)
+local _, ownAhead, ownSince, ownLeased, _, _, ownContents, ownDeliveries, ownBounds = unpack(KEYS, half + 1)
 local call = redis.call
 local limit = tonumber(ARGV[3])
+local time = call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 if call('EXISTS', contents) == 0 then
 	return { 0, 0 }
@@ -40,12 +40,23 @@ local function own(id, add)
 	call('HDEL', deliveries, id)
 end
 
-for _, id in ipairs(call('ZREVRANGE', ready, 0, limit - 1)) do
+local function first(id)
 	own(id, function()
-		call('ZADD', ownReady, call('HINCRBY', ownBounds, 'low', -1), id)
-		call('ZADD', ownSince, call('ZSCORE', since, id), id)
+		call('ZADD', ownAhead, call('HINCRBY', ownBounds, 'low', -1), id)
+		call('ZADD', ownSince, now, id)
 	end)
-	call('ZREM', ready, id)
+end
+
+if call('HEXISTS', bounds, 'large') == 1 then
+	call('HSET', ownBounds, 'large', 1)
+end
+local length = call('LLEN', line)
+for _ = 1, math.min(limit, length) do
+	first(call('RPOP', line))
+end
+for _, id in ipairs(length < limit and call('ZREVRANGE', ahead, 0, limit - length - 1) or {}) do
+	first(id)
+	call('ZREM', ahead, id)
 	call('ZREM', since, id)
 end
 for _, id in ipairs(call('ZRANGE', leased, 0, limit - 1)) do

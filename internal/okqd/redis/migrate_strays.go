@@ -53,7 +53,7 @@ func (m *migration) keepStrays(ctx context.Context, events []migrated) error {
 func (m *migration) notImported(ctx context.Context, events []migrated) (rest []migrated, err error) {
 	cmds := make(rueidis.Commands, len(events))
 	for i, ev := range events {
-		contents := imported(m.from.queue, partitionOf([]byte(ev.id), m.e.partitions))[5]
+		contents := imported(m.from.queue, partitionOf([]byte(ev.id), m.e.partitions))[contentsPart]
 		cmds[i] = m.e.client.B().Hexists().Key(contents).Field(ev.id).Build()
 	}
 	for i, result := range m.e.client.DoMulti(ctx, cmds...) {

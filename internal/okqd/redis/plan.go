@@ -3,7 +3,7 @@ package redis
 import (
 	"context"
 	"hash/fnv"
-	"strconv"
+	"slices"
 	"time"
 
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
@@ -11,7 +11,7 @@ import (
 
 const (
 	// A run of the script holds up everybody, so one is given this much to do at most.
-	maxRunOps   = 128
+	maxRunOps   = 512
 	maxRunBytes = 1 << 20
 	// leaseSlack is added to every lease, for the time until the consumer knows of it.
 	leaseSlack = 100 * time.Millisecond
@@ -19,21 +19,32 @@ const (
 
 // run is what is asked of one partition in one call of the script.
 type run struct {
-	call
-	parts []part // in the order of the results
-	size  int
+	queue     string
+	partition int
+	parts     []part
+	size      int
 }
 
 // part is one partition's share of an op.
 type part struct {
-	op  *engine.Op
-	row int // Status: which of op.Rows
+	op   *engine.Op
+	row  int // Status: which of op.Rows
+	room int // for the contents that the op gives back
 }
 
-func (r *run) add(p part, room int) {
+func (r *run) add(p part) {
 	r.parts = append(r.parts, p)
-	r.args = appendOp(r.args, p.op, room)
 	r.size += len(p.op.Contents)
+}
+
+// call is what has the script carry out groups.
+func (r *run) call(groups []group) call {
+	c := newCall(r.queue, r.partition)
+	c.args = slices.Grow(c.args, 2*len(r.parts)+3*len(groups))
+	for _, g := range groups {
+		c.args = g.appendTo(c.args)
+	}
+	return c
 }
 
 func (r *run) full() bool { return len(r.parts) >= maxRunOps || r.size > maxRunBytes }
@@ -83,7 +94,7 @@ func (p *plan) addStatus(ctx context.Context, op *engine.Op) {
 		op.Rows = append(op.Rows, engine.Row{Queue: string(q)})
 	}
 	for i, row := range op.Rows {
-		p.everywhere(row.Queue, part{op, i})
+		p.everywhere(row.Queue, part{op: op, row: i})
 	}
 }
 
@@ -100,10 +111,11 @@ func (p *plan) to(queue string, partition int, share part) {
 	at, ok := p.open[partition]
 	if !ok || p.runs[at].full() {
 		at = len(p.runs)
-		p.runs = append(p.runs, run{call: newCall(queue, partition)})
+		p.runs = append(p.runs, run{queue: queue, partition: partition})
 		p.open[partition] = at
 	}
-	p.runs[at].add(share, p.room)
+	share.room = p.room
+	p.runs[at].add(share)
 }
 
 // partitionOf says where an event is. IMPORTANT: what is in Redis depends on it.
@@ -114,49 +126,4 @@ func partitionOf(id []byte, partitions int) int {
 	h := fnv.New64a()
 	h.Write(id)
 	return int(h.Sum64() % uint64(partitions))
-}
-
-// appendOp adds an op to the script's arguments. IMPORTANT: they are copies. The op's bytes are the connection's read
-// buffer, and when a connection to Redis is lost, rueidis may answer before it is done with a command's arguments.
-func appendOp(args []string, op *engine.Op, room int) []string {
-	switch op.Kind {
-	case engine.Push:
-		return append(args, "push", string(op.ID), string(op.Contents), millis(op.Delay), flag(op.Front))
-	case engine.Peek:
-		return append(args, "peek", flag(op.Front))
-	case engine.Find:
-		return append(args, "find", string(op.ID))
-	case engine.Pop:
-		return append(args, "pop", strconv.Itoa(max(op.Count, 1)), lease(op.Lease), strconv.Itoa(room))
-	case engine.Ack:
-		if op.Redo {
-			return append(args, "redo", string(op.ID), millis(op.Delay), flag(op.Release))
-		}
-		return append(args, "ack", string(op.ID))
-	case engine.Touch:
-		return append(args, "touch", string(op.ID), lease(op.Lease))
-	case engine.Flush:
-		return append(args, "flush")
-	default:
-		return append(args, "status")
-	}
-}
-
-// millis rounds up: nothing comes back too early.
-func millis(d time.Duration) string {
-	return strconv.FormatInt(int64((d+time.Millisecond-1)/time.Millisecond), 10)
-}
-
-func lease(d time.Duration) string {
-	if d > 0 {
-		d += leaseSlack
-	}
-	return millis(d)
-}
-
-func flag(b bool) string {
-	if b {
-		return "1"
-	}
-	return "0"
 }

@@ -13,22 +13,45 @@ import (
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
 )
 
-// finish puts a run's results into its ops.
-func (e *Engine) finish(r run, a answer) {
-	if a.err == nil && len(a.results) != len(r.parts) {
+// finish puts a run's results, one of each group, into its ops.
+func (e *Engine) finish(r run, asked []group, a answer) {
+	if a.err == nil && len(a.results) != len(asked) {
 		a.err = errReply
 	}
 	if a.err != nil {
 		r.fail(fmt.Errorf("redis: %w", a.err))
 		return
 	}
-	for i, p := range r.parts {
-		if err := p.fill(a.results[i]); err != nil {
-			p.op.Err = err
-		}
+	for i, g := range asked {
+		g.fill(a.results[i])
 	}
 	if a.left > 0 {
 		e.wakes.wakeOne(r.queue)
+	}
+}
+
+// fill reads the group's result. That of pushes or acks is their number if all of them are as usual, else an array.
+func (g group) fill(reply rueidis.RedisMessage) {
+	if together(g[0].op) == 1 {
+		if err := g[0].fill(reply); err != nil { // and not another partition's
+			g[0].op.Err = err
+		}
+		return
+	}
+	if n, err := reply.AsInt64(); err == nil && n == int64(len(g)) {
+		for _, p := range g {
+			p.op.OK = true
+		}
+		return
+	}
+	results, err := reply.ToArray()
+	if err == nil && len(results) != len(g) {
+		err = errReply
+	}
+	for i, p := range g {
+		if p.op.Err = err; err == nil {
+			p.op.Err = p.fill(results[i])
+		}
 	}
 }
 
@@ -55,8 +78,10 @@ func (p part) fill(reply rueidis.RedisMessage) error {
 	switch p.op.Kind {
 	case engine.Push:
 		return fillPush(p.op, reply)
-	case engine.Peek, engine.Pop:
-		return fillEvents(p.op, reply)
+	case engine.Peek:
+		return fillPeek(p.op, reply)
+	case engine.Pop:
+		return fillPop(p.op, reply)
 	case engine.Find:
 		return fillFound(p.op, reply)
 	case engine.Status:
@@ -82,36 +107,59 @@ func fillPush(op *engine.Op, reply rueidis.RedisMessage) error {
 	return err
 }
 
-// fillEvents reads a peek's pair or a pop's triples.
-func fillEvents(op *engine.Op, reply rueidis.RedisMessage) error {
+// fillPeek reads an id and contents.
+func fillPeek(op *engine.Op, reply rueidis.RedisMessage) error {
 	fields, err := reply.ToArray()
-	if err != nil {
+	if err != nil || len(fields) == 0 {
 		return err
 	}
-	width := 3
-	if op.Kind == engine.Peek {
-		width = 2
-	}
-	if len(fields)%width != 0 {
+	if len(fields) != 2 {
 		return errReply
 	}
-	for ; len(fields) > 0; fields = fields[width:] {
-		var ev engine.Event
-		if ev.ID, err = fields[0].AsBytes(); err != nil {
+	var ev engine.Event
+	if ev.ID, err = fields[0].AsBytes(); err != nil {
+		return err
+	}
+	ev.Contents, err = fields[1].AsBytes()
+	op.Events = append(op.Events, ev)
+	return err
+}
+
+// fillPop reads ids, contents, and how often the first of them were delivered before.
+func fillPop(op *engine.Op, reply rueidis.RedisMessage) error {
+	fields, err := reply.ToArray()
+	if err != nil || len(fields) == 0 {
+		return err
+	}
+	var lists [3][]rueidis.RedisMessage
+	for i := range min(len(fields), len(lists)) {
+		if lists[i], err = fields[i].ToArray(); err != nil {
 			return err
 		}
-		if ev.Contents, err = fields[1].AsBytes(); err != nil {
+	}
+	ids, contents, before := lists[0], lists[1], lists[2]
+	if len(fields) != len(lists) || len(contents) != len(ids) || len(before) > len(ids) {
+		return errReply
+	}
+	events := make([]engine.Event, len(ids))
+	for i := range events {
+		ev := &events[i]
+		ev.Deliveries = 1
+		if ev.ID, err = ids[i].AsBytes(); err != nil {
 			return err
 		}
-		if width == 3 {
-			n, err := fields[2].AsInt64()
+		if ev.Contents, err = contents[i].AsBytes(); err != nil {
+			return err
+		}
+		if i < len(before) {
+			n, err := before[i].AsInt64()
 			if err != nil {
 				return err
 			}
-			ev.Deliveries = int(n)
+			ev.Deliveries += int(n)
 		}
-		op.Events = append(op.Events, ev)
 	}
+	op.Events = events
 	return nil
 }
 

@@ -9,11 +9,11 @@ import (
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
 )
 
-// scanned are the sets that a scan goes through: ready, delayed, leased.
-const scanned = 3
+// scanned are the keys that a scan goes through: line, ahead, delayed, leased.
+const scanned = 4
 
-// Scan implements engine.Engine: with Redis' own scan, of one set after the other, one partition after the other. The
-// cursor is the number of the set, counted through all partitions, and Redis' cursor in it.
+// Scan implements engine.Engine: one key after the other, one partition after the other. The cursor is the number of
+// the key, counted through all partitions, and in it the place in the line, or Redis' own cursor of a set.
 func (e *Engine) Scan(ctx context.Context, queue, cursor string, count int) (ids [][]byte, next string, err error) {
 	if err := e.members.stillIn(ctx); err != nil {
 		return nil, "", err
@@ -27,7 +27,7 @@ func (e *Engine) Scan(ctx context.Context, queue, cursor string, count int) (ids
 		look := newCall(queue, (set-1)/scanned)
 		look.args = append(look.args, "scan", strconv.Itoa((set-1)%scanned+1), at, strconv.Itoa(count))
 		var some [][]byte
-		if some, at, err = scanReply(e.script.exec(ctx, []call{look}, 0)[0]); err != nil {
+		if some, at, err = scanReply(e.script.exec(ctx, []call{look}, 0)[0], (set-1)%scanned == 0); err != nil {
 			return nil, "", fmt.Errorf("redis: %w", err)
 		}
 		ids = append(ids, some...)
@@ -53,8 +53,8 @@ func parseCursor(cursor string, last int) (set int, at string, err error) {
 	return set, at, nil
 }
 
-// scanReply reads the op's result, [cursor, [id, number, id, number …]].
-func scanReply(a answer) (ids [][]byte, at string, err error) {
+// scanReply reads the op's result, [cursor, [id, number, id, number …]], of the line without the numbers.
+func scanReply(a answer, line bool) (ids [][]byte, at string, err error) {
 	if a.err != nil {
 		return nil, "", a.err
 	}
@@ -69,7 +69,11 @@ func scanReply(a answer) (ids [][]byte, at string, err error) {
 		return nil, "", err
 	}
 	members, err := pair[1].ToArray()
-	for i := 0; i < len(members) && err == nil; i += 2 {
+	step := 2
+	if line {
+		step = 1
+	}
+	for i := 0; i < len(members) && err == nil; i += step {
 		var id []byte
 		id, err = members[i].AsBytes()
 		ids = append(ids, id)

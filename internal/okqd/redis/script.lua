@@ -3,22 +3,25 @@
 --
 -- KEYS  as keys.go lists them
 -- ARGV  the wake-up channel, the queue's name, then the ops: a name and its arguments each
--- answers an array of the ops' results, and last the number of events that are ready
+-- answers an array of the ops' results, and last a number that is not 0 if events are ready
 --
--- ready      zset  id → order: the lowest is popped next
--- since      zset  id → when it became ready, in ms
+-- line       list  of ready ids that were pushed at the back and not popped yet: the leftmost is next
+-- ahead      zset  of ready ids that go before the line, id → order: the lowest is popped next
+-- since      zset  id → when it became ready, in ms, of those ahead
 -- leased     zset  id → when the lease ends, in ms
 -- delayed    zset  id → when the delay ends, in ms
 -- fronts     set   of delayed ids that come back at the front
 -- contents   hash  of every event that is not gone
--- deliveries hash  of those that were popped
--- bounds     hash  the lowest and the highest order given
+-- deliveries hash  id → how many of its leases have ended, of events that came back
+-- bounds     hash  low, high: the lowest and highest order given; tail: how many ids have gone into the line;
+--                  marked: when the last mark was made; large: some contents are larger than plan.go's smallContents
+-- marks      zset  when, in ms → how many had gone into the line before, a new one after 100 ms: it tells since when the line waits
 -- consumers  zset  → when it counts no longer, in ms
-local ready, since, leased, delayed, fronts, contents, deliveries, bounds, consumers = unpack(KEYS)
+local line, ahead, since, leased, delayed, fronts, contents, deliveries, bounds, marks, consumers = unpack(KEYS)
 local call = redis.call
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local idle = call('ZCARD', ready) == 0
+local idle = call('EXISTS', line, ahead) == 0
 
 local at = 3
 local function arg()
@@ -26,35 +29,35 @@ local function arg()
 	return ARGV[at - 1]
 end
 
--- What is done to many events costs little more than what is done to one, if it is one call. So consecutive ops of
--- these names are taken together: runs[name]() answers an array, a result for each. again begins the next of them.
-local runs = {}
-local function again(name)
-	if ARGV[at] ~= name then
-		return false
-	end
-	at = at + 1
-	return true
-end
-
--- put makes ids ready, one behind the other at the back, or one before the other at the front.
-local function put(ids, front)
-	if #ids == 0 then
+-- mark notes that n ids went into the line now. It forgets the marks of those that have left the line.
+local function mark(tail, n)
+	local last = call('HGET', bounds, 'marked')
+	if last and now < last + 100 then
 		return
 	end
-	local order, step
-	if front then
-		order, step = call('HINCRBY', bounds, 'low', -#ids) + #ids, -1
-	else
-		order, step = call('HINCRBY', bounds, 'high', #ids) - #ids, 1
+	call('HSET', bounds, 'marked', now)
+	call('ZADD', marks, tail - n, now)
+	local oldest = call('ZREVRANGEBYSCORE', marks, tail - call('LLEN', line), '-inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+	if oldest then
+		call('ZREMRANGEBYSCORE', marks, '-inf', '(' .. oldest)
 	end
-	local orders, times = {}, {}
+end
+
+-- append makes ids ready, one behind the other at the back.
+local function append(ids)
+	if #ids > 0 then
+		call('RPUSH', line, unpack(ids))
+		mark(call('HINCRBY', bounds, 'tail', #ids), #ids)
+	end
+end
+
+-- precede makes ids ready, one before the other at the front.
+local function precede(ids)
+	local order = call('HINCRBY', bounds, 'low', -#ids) + #ids
 	for i, id in ipairs(ids) do
-		orders[2 * i - 1], orders[2 * i] = order + i * step, id
-		times[2 * i - 1], times[2 * i] = now, id
+		call('ZADD', ahead, order - i, id)
+		call('ZADD', since, now, id)
 	end
-	call('ZADD', ready, unpack(orders))
-	call('ZADD', since, unpack(times))
 end
 
 local function delay(id, ms, front)
@@ -69,72 +72,130 @@ local function advance()
 	local ended = call('ZRANGEBYSCORE', leased, '-inf', now, 'LIMIT', 0, 500)
 	if #ended > 0 then
 		call('ZREM', leased, unpack(ended))
-		put(ended, true)
+		for _, id in ipairs(ended) do
+			call('HINCRBY', deliveries, id, 1)
+		end
+		precede(ended)
 	end
 	for _, id in ipairs(call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, 500)) do
 		call('ZREM', delayed, id)
-		put({ id }, call('SREM', fronts, id) == 1)
+		local put = call('SREM', fronts, id) == 1 and precede or append
+		put({ id })
 	end
 end
 
+-- forget is for ids whose contents are gone.
 local function forget(ids)
-	call('HDEL', deliveries, unpack(ids))
-	if call('EXISTS', contents) == 0 then
-		call('DEL', bounds)
+	if call('EXISTS', deliveries) == 1 then
+		call('HDEL', deliveries, unpack(ids))
 	end
-end
-
-local function take(ids)
-	call('ZREM', ready, unpack(ids))
-	call('ZREM', since, unpack(ids))
+	if call('EXISTS', contents) == 0 then
+		call('DEL', bounds, marks)
+	end
 end
 
 local ops = {}
 
--- push id contents delay-ms front: 1, 0 if there is such an event, or an error
-function runs.push()
-	local pushes, ids = {}, {}
-	repeat
-		local p = { id = arg(), data = arg(), ms = tonumber(arg()), front = arg() == '1' }
-		pushes[#pushes + 1], ids[#ids + 1] = p, p.id
-	until not again('push')
-	local known, results = call('HMGET', contents, unpack(ids)), {}
-	local fields, new, backs, heads, late = {}, {}, {}, {}, {}
-	for i, p in ipairs(pushes) do
-		results[i] = 0
-		if not known[i] and not new[p.id] then
-			results[i], new[p.id] = 1, true
-			fields[#fields + 1] = p.id
-			fields[#fields + 1] = p.data
-			local list = p.ms > 0 and late or p.front and heads or backs
-			list[#list + 1] = p.ms > 0 and p or p.id
-		end
-	end
-	if #fields == 0 then
-		return results
-	end
+-- store keeps the contents of events, fields being id and contents of each. It answers how many ids are new, or nil and
+-- an error if Redis refuses them for want of memory.
+local function store(fields)
 	local done = redis.pcall('HSET', contents, unpack(fields))
-	if type(done) == 'table' then
-		if not string.find(done.err, 'OOM', 1, true) then
-			call('HSET', contents, unpack(fields)) -- fails the same way, and with it the whole call
-		end
-		for i, result in ipairs(results) do
-			results[i] = result == 1 and done.err or 0
-		end
-		return results
+	if type(done) == 'number' then
+		return done
 	end
-	put(backs, false)
-	put(heads, true)
-	for _, p in ipairs(late) do
-		delay(p.id, p.ms, p.front)
+	if not string.find(done.err, 'OOM', 1, true) then
+		call('HSET', contents, unpack(fields)) -- fails the same way, and with it the whole call
 	end
+	return nil, done.err
+end
+
+-- pushSome is for pushes of which not all are new: of several with one id the first is taken.
+local function pushSome(ids, data, known)
+	local seen, fresh, fields, results = {}, {}, {}, {}
+	for i, id in ipairs(ids) do
+		results[i] = 0
+		if not known[i] and not seen[id] then
+			seen[id], results[i] = true, 1
+			fresh[#fresh + 1] = id
+			fields[2 * #fresh - 1], fields[2 * #fresh] = id, data[i]
+		end
+	end
+	local err
+	if #fresh > 0 then
+		err = select(2, store(fields))
+	end
+	for i, result in ipairs(results) do
+		results[i] = result == 1 and err or result
+	end
+	append(err and {} or fresh)
 	return results
+end
+
+-- push n large, then n times id contents: puts events at the back. large: 1 if some contents are. It answers n, or an
+-- array with 1 for each that was taken, 0 if there is such an event, or an error.
+function ops.push()
+	local n, large, first = tonumber(arg()), arg() == '1', at
+	at = first + 2 * n
+	local ids, some = {}, false
+	for i = 1, n do
+		ids[i] = ARGV[first + 2 * i - 2]
+	end
+	local known = call('HMGET', contents, unpack(ids))
+	for i = 1, n do
+		some = some or known[i]
+	end
+	local done
+	if not some then
+		done = store({ unpack(ARGV, first, at - 1) })
+	end
+	if done ~= n then
+		local data = {}
+		for i = n, 1, -1 do
+			data[i] = ARGV[first + 2 * i - 1]
+			if done then -- an id is there twice, and has the last one's contents
+				call('HSET', contents, ids[i], data[i])
+			end
+		end
+		done = pushSome(ids, data, known)
+	else
+		append(ids)
+	end
+	if large and call('EXISTS', contents) == 1 then
+		call('HSET', bounds, 'large', 1)
+	end
+	return done
+end
+
+-- place id contents large delay-ms front: the same for one that goes elsewhere
+function ops.place()
+	local id, data, large, ms, front = arg(), arg(), arg() == '1', tonumber(arg()), arg() == '1'
+	if call('HEXISTS', contents, id) == 1 then
+		return 0
+	end
+	local _, err = store({ id, data })
+	if err then
+		return err
+	end
+	if large then
+		call('HSET', bounds, 'large', 1)
+	end
+	if ms > 0 then
+		delay(id, ms, front)
+	else
+		precede({ id })
+	end
+	return 1
 end
 
 -- peek front: id and contents, or nothing
 function ops.peek()
 	local i = arg() == '1' and 0 or -1
-	local id = call('ZRANGE', ready, i, i)[1]
+	local id, other = call('ZRANGE', ahead, i, i)[1], call('LINDEX', line, i)
+	if i == 0 then
+		id = id or other
+	else
+		id = other or id
+	end
 	if not id then
 		return {}
 	end
@@ -155,20 +216,28 @@ function ops.find()
 			state, due = i, at
 		end
 	end
-	local popped = tonumber(call('HGET', deliveries, id) or 0)
+	local popped = (call('HGET', deliveries, id) or 0) + (state == 1 and 1 or 0)
 	return { state, data, popped, due and math.max(due - now, 0) or 0 }
 end
 
--- scan set cursor count: the next cursor, and ids with a number each that does not matter
+-- scan set cursor count: the next cursor, and ids, but for the line with a number each that does not matter. In the
+-- line the cursor is a place counted from its first id ever, so that it stays where it is when others leave.
 function ops.scan()
-	local set, cursor, count = ({ ready, delayed, leased })[tonumber(arg())], arg(), arg()
-	return call('ZSCAN', set, cursor, 'COUNT', count)
+	local set, cursor, count = tonumber(arg()), tonumber(arg()), tonumber(arg())
+	if set > 1 then
+		return call('ZSCAN', ({ ahead, delayed, leased })[set - 1], ARGV[at - 2], 'COUNT', count)
+	end
+	local tail = tonumber(call('HGET', bounds, 'tail') or 0)
+	local head = tail - call('LLEN', line)
+	local from = math.max(cursor, head)
+	local ids = call('LRANGE', line, from - head, from - head + count - 1)
+	local next = from + #ids
+	return { next < tail and string.format('%.0f', next) or '0', ids }
 end
 
--- pop count lease-ms bytes: id, contents and deliveries of each; after the first, no more than bytes of contents
-function ops.pop()
-	local count, lease, room = tonumber(arg()), tonumber(arg()), tonumber(arg())
-	local ids = call('ZRANGE', ready, 0, count - 1)
+-- popAhead takes up to count ids that go before the line, and the number of their deliveries before.
+local function popAhead(count, room)
+	local ids = call('ZRANGE', ahead, 0, count - 1)
 	for i = 2, #ids do
 		room = room - call('HSTRLEN', contents, ids[i])
 		if room < 0 then
@@ -177,43 +246,98 @@ function ops.pop()
 		end
 	end
 	if #ids == 0 then
+		return ids, {}, {}, room
+	end
+	call('ZREM', ahead, unpack(ids))
+	call('ZREM', since, unpack(ids))
+	local counts = call('HMGET', deliveries, unpack(ids))
+	for i, n in ipairs(counts) do
+		counts[i] = tonumber(n or 0)
+	end
+	return ids, call('HMGET', contents, unpack(ids)), counts, room
+end
+
+-- popLine takes up to count ids from the line. What it reads at once is bounded, and put back if there is no room.
+local function popLine(ids, data, count, room)
+	local large = call('HGET', bounds, 'large')
+	while #ids < count and room >= 0 do
+		local next = large and call('LINDEX', line, 0)
+		if next and #ids > 0 and call('HSTRLEN', contents, next) > room then
+			return
+		end
+		local some = call('LPOP', line, math.min(count - #ids, large and 1 or 64))
+		if not some then
+			return
+		end
+		local theirs, back = call('HMGET', contents, unpack(some)), {}
+		for i, id in ipairs(some) do
+			if #ids > 0 then
+				room = room - #theirs[i]
+			end
+			if room >= 0 then
+				ids[#ids + 1], data[#data + 1] = id, theirs[i]
+			else
+				table.insert(back, 1, id)
+			end
+		end
+		if #back > 0 then
+			call('LPUSH', line, unpack(back))
+		end
+	end
+end
+
+-- pop count lease-ms bytes: ids, their contents, and how often each was delivered before, which is not told of those at
+-- the end that never were; after the first, no more than bytes of contents
+function ops.pop()
+	local count, lease, room = tonumber(arg()), tonumber(arg()), tonumber(arg())
+	local ids, data, counts = {}, {}, {}
+	local many = call('ZCARD', ahead)
+	if many > 0 then
+		ids, data, counts, room = popAhead(count, room)
+	end
+	if #ids == math.min(many, count) then
+		popLine(ids, data, count, room)
+	end
+	if #ids == 0 then
 		return {}
 	end
-	local data, times = call('HMGET', contents, unpack(ids)), call('HMGET', deliveries, unpack(ids))
-	local popped, counts, leases = {}, {}, {}
-	for i, id in ipairs(ids) do
-		local n = tonumber(times[i] or 0) + 1
-		popped[3 * i - 2], popped[3 * i - 1], popped[3 * i] = id, data[i], n
-		counts[2 * i - 1], counts[2 * i] = id, n
-		leases[2 * i - 1], leases[2 * i] = now + lease, id
-	end
-	take(ids)
 	if lease > 0 then
-		call('HSET', deliveries, unpack(counts))
+		local ends, leases = string.format('%.0f', now + lease), {}
+		for i, id in ipairs(ids) do
+			leases[2 * i - 1], leases[2 * i] = ends, id
+		end
 		call('ZADD', leased, unpack(leases))
 	else
 		call('HDEL', contents, unpack(ids))
 		forget(ids)
 	end
-	return popped
+	return { ids, data, counts }
 end
 
--- ack id: 1 if it was there, in whatever state
-function runs.ack()
-	local ids, results = {}, {}
-	repeat
-		ids[#ids + 1] = arg()
-	until not again('ack')
-	local all = call('ZREM', leased, unpack(ids)) == #ids
-	if all then
+-- ack n, then n ids: n, or an array with 1 for each that was there, in whatever state
+function ops.ack()
+	local n, first = tonumber(arg()), at
+	at = first + n
+	local ids = { unpack(ARGV, first, at - 1) }
+	local removed, results = call('ZREM', leased, unpack(ids)), n
+	if removed == n then
 		call('HDEL', contents, unpack(ids))
-	end
-	for i, id in ipairs(ids) do
-		results[i] = all and 1 or call('HDEL', contents, id)
-		if not all and results[i] == 1 then
-			take({ id })
-			call('ZREM', delayed, id)
-			call('SREM', fronts, id)
+	else
+		local others = {} -- leased or in the line
+		results = {}
+		for i, id in ipairs(ids) do
+			results[i] = call('HDEL', contents, id)
+			if results[i] == 1 and call('ZREM', ahead, id) == 1 then
+				call('ZREM', since, id)
+			elseif results[i] == 1 and call('ZREM', delayed, id) == 1 then
+				call('SREM', fronts, id)
+			elseif results[i] == 1 then
+				others[#others + 1] = id
+			end
+		end
+		removed = #others - removed -- how many are in the line, where they have to be searched for
+		for _, id in ipairs(others) do
+			removed = removed > 0 and removed - call('LREM', line, 1, id) or 0
 		end
 	end
 	forget(ids)
@@ -226,13 +350,13 @@ function ops.redo()
 	if call('ZREM', leased, id) == 0 then
 		return 0
 	end
-	if release then
-		call('HINCRBY', deliveries, id, -1)
+	if not release then
+		call('HINCRBY', deliveries, id, 1)
 	end
 	if ms > 0 then
 		delay(id, ms, true)
 	else
-		put({ id }, true)
+		precede({ id })
 	end
 	return 1
 end
@@ -248,17 +372,26 @@ function ops.touch()
 end
 
 function ops.flush()
-	call('UNLINK', ready, since, leased, delayed, fronts, contents, deliveries, bounds)
+	call('UNLINK', line, ahead, since, leased, delayed, fronts, contents, deliveries, bounds, marks)
 	return 1
+end
+
+-- oldest is when the ready event became ready that waits longest, to within 100 ms.
+local function oldest()
+	local times, length = { call('ZRANGE', since, 0, 0, 'WITHSCORES')[2] }, call('LLEN', line)
+	if length > 0 then
+		local head = call('HGET', bounds, 'tail') - length
+		times[#times + 1] = call('ZREVRANGEBYSCORE', marks, head, '-inf', 'LIMIT', 0, 1)[1]
+	end
+	return math.min(now, unpack(times))
 end
 
 -- status: how many are ready, leased and delayed, how many consumers there are, and the age of the oldest ready one
 function ops.status()
 	call('ZREMRANGEBYSCORE', consumers, '-inf', now)
-	local oldest = call('ZRANGE', since, 0, 0, 'WITHSCORES')[2]
 	return {
-		call('ZCARD', ready), call('ZCARD', leased), call('ZCARD', delayed), call('ZCARD', consumers),
-		oldest and math.max(now - oldest, 0) or 0,
+		call('LLEN', line) + call('ZCARD', ahead), call('ZCARD', leased), call('ZCARD', delayed), call('ZCARD', consumers),
+		now - oldest(),
 	}
 end
 
@@ -277,16 +410,9 @@ end
 advance()
 local results = {}
 while at <= #ARGV do
-	local name = arg()
-	if runs[name] then
-		for _, result in ipairs(runs[name]()) do
-			results[#results + 1] = result
-		end
-	else
-		results[#results + 1] = ops[name]()
-	end
+	results[#results + 1] = ops[arg()]()
 end
-local left = call('ZCARD', ready)
+local left = call('EXISTS', line, ahead)
 if idle and left > 0 then
 	call('PUBLISH', ARGV[1], ARGV[2])
 end
