@@ -4,36 +4,17 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/levenlabs/postmaster/internal/testenv/process"
 )
 
-// binaries is the folder that TestMain built all commands into.
-var binaries string
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "postmaster-deploy-")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		build := exec.Command("go", "build", "-o", dir, "../cmd/...")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build: %v\n%s", err, out)
-			return 1
-		}
-		binaries = dir
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { os.Exit(process.Main(m)) }
 
 // flagLine is a flag in --help: "      --drain-wait duration   how long … (default 20s)".
 var flagLine = regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z-]+)(?: \w+)? {2,}.*?(?:\(default "?([^")]*)"?\))?$`)
@@ -54,7 +35,7 @@ func flags(t *testing.T, program string, args ...string) map[string]string {
 
 func askFlags(t *testing.T, program string, args []string) map[string]string {
 	t.Helper()
-	out, err := exec.Command(filepath.Join(binaries, program), append(slices.Clone(args), "--help")...).CombinedOutput()
+	out, err := process.Command(program, append(slices.Clone(args), "--help")...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s --help: %v\n%s", program, err, out)
 	}

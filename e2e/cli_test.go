@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/levenlabs/postmaster/internal/testenv/process"
 )
 
 // all are the five programs, each with flags that it could start with.
@@ -22,7 +24,7 @@ func all(t *testing.T) map[string][]string {
 // refused runs a binary that must not start, and wants one line on stderr that contains names.
 func refused(t *testing.T, names, binary string, env []string, args ...string) {
 	t.Helper()
-	cmd := command(binary, args...)
+	cmd := process.Command(binary, args...)
 	cmd.Env = append(cmd.Env, env...)
 	out, _ := cmd.CombinedOutput()
 	var lines []string
@@ -74,7 +76,7 @@ func TestAnUnreachableMongoIsOneLineAndExit1(t *testing.T) {
 			t.Parallel()
 			args := append(all(t)[binary], "--ops-addr", "127.0.0.1:0", "--mongo-addr", "mongodb://user:geheim@127.0.0.1:1/")
 			refused(t, "--mongo-addr", binary, nil, args...)
-			cmd := command(binary, args...)
+			cmd := process.Command(binary, args...)
 			if out, _ := cmd.CombinedOutput(); strings.Contains(string(out), "geheim") {
 				t.Errorf("the password is in %q", out)
 			}
@@ -98,9 +100,9 @@ func TestSIGTERMWhileItStartsIsExit0(t *testing.T) {
 	defer silent.Close()
 	for _, binary := range []string{"pm-api", "pm-worker"} {
 		args := append(all(t)[binary], "--ops-addr", "127.0.0.1:0", "--mongo-addr", silent.Addr().String())
-		p := start(t, 1, binary, args...) // its ops endpoint
-		if code := p.stop(); code != 0 {
-			t.Errorf("%s: exit %d after SIGTERM, want 0; its log:\n%s", binary, code, p.logged())
+		p := process.Start(t, 1, binary, args...) // its ops endpoint
+		if code := p.Stop(); code != 0 {
+			t.Errorf("%s: exit %d after SIGTERM, want 0; its log:\n%s", binary, code, p.Log())
 		}
 	}
 }
@@ -108,7 +110,7 @@ func TestSIGTERMWhileItStartsIsExit0(t *testing.T) {
 func TestVersionIsNameAndVersion(t *testing.T) {
 	t.Parallel()
 	for binary := range all(t) {
-		out, err := command(binary, "--version").Output()
+		out, err := process.Command(binary, "--version").Output()
 		if words := strings.Fields(string(out)); err != nil || len(words) != 2 || words[0] != binary {
 			t.Errorf("%s --version said %q, %v", binary, out, err)
 		}

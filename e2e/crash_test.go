@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/levenlabs/postmaster/internal/testenv/process"
 )
 
 const queued = 1000
@@ -12,7 +14,7 @@ const queued = 1000
 // most as many doubles as mails can have been under way when a process died.
 func (s *system) allSent(ids []string, underWay int) {
 	s.t.Helper()
-	eventually(s.t, 2*time.Minute, "every mail at SendGrid", func() bool {
+	process.Eventually(s.t, 2*time.Minute, "every mail at SendGrid", func() bool {
 		once, _ := s.sent(ids)
 		return once == len(ids)
 	})
@@ -26,29 +28,29 @@ func (s *system) allSent(ids []string, underWay int) {
 func TestEveryMailIsSentThoughTheWorkerIsKilled(t *testing.T) {
 	t.Parallel()
 	s := startSystem(t, "--sqlite", filepath.Join(t.TempDir(), "pm.db"))
-	s.worker.kill()
+	s.worker.Kill()
 	ids := s.enqueue(queued)
 	for _, after := range []int{1, queued / 4, queued / 2} {
-		s.worker.run(1)
-		eventually(t, time.Minute, "the worker sends", func() bool { once, _ := s.sent(ids); return once >= after })
-		s.worker.kill()
+		s.worker.Run(1)
+		process.Eventually(t, time.Minute, "the worker sends", func() bool { once, _ := s.sent(ids); return once >= after })
+		s.worker.Kill()
 	}
-	s.worker.run(1)
+	s.worker.Run(1)
 	s.allSent(ids, 0)
 }
 
 func TestEveryMailIsSentThoughOkqdIsKilled(t *testing.T) {
 	t.Parallel()
 	s := startSystem(t, "--sqlite", filepath.Join(t.TempDir(), "pm.db"))
-	s.worker.kill()
+	s.worker.Kill()
 	ids := s.enqueue(queued)
-	s.okqd.kill()
-	s.okqd.run(2)
-	s.worker.run(1)
+	s.okqd.Kill()
+	s.okqd.Run(2)
+	s.worker.Run(1)
 	for _, after := range []int{1, queued / 2} {
-		eventually(t, time.Minute, "the worker sends", func() bool { once, _ := s.sent(ids); return once >= after })
-		s.okqd.kill()
-		s.okqd.run(2)
+		process.Eventually(t, time.Minute, "the worker sends", func() bool { once, _ := s.sent(ids); return once >= after })
+		s.okqd.Kill()
+		s.okqd.Run(2)
 	}
 	s.allSent(ids, 0)
 }
@@ -57,10 +59,10 @@ func TestSIGTERMDrainsAndExits0(t *testing.T) {
 	t.Parallel()
 	s := startSystem(t, "--sqlite", filepath.Join(t.TempDir(), "pm.db"))
 	ids := s.enqueue(50)
-	eventually(t, time.Minute, "the worker sends", func() bool { once, _ := s.sent(ids); return once > 0 })
-	for _, p := range []*process{s.api, s.hooks, s.worker, s.okqd} {
-		if code := p.stop(); code != 0 {
-			t.Errorf("%s: exit %d after SIGTERM, want 0", p.name, code)
+	process.Eventually(t, time.Minute, "the worker sends", func() bool { once, _ := s.sent(ids); return once > 0 })
+	for _, p := range []*process.Process{s.api, s.hooks, s.worker, s.okqd} {
+		if code := p.Stop(); code != 0 {
+			t.Errorf("%s: exit %d after SIGTERM, want 0", p.Name, code)
 		}
 	}
 	if _, twice := s.sent(ids); twice > 0 {

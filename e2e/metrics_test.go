@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/levenlabs/postmaster/internal/testenv/process"
 )
 
 // A family is a metric as docs/metrics.md and /metrics tell of it: its type, and the names of its labels.
@@ -21,10 +23,10 @@ type family struct{ kind, labels string }
 func TestMetricsAreThoseOfTheDocs(t *testing.T) {
 	t.Parallel()
 	s := startSystem(t, "--sqlite", filepath.Join(t.TempDir(), "postmaster.db"))
-	hooks := start(t, 2, "pm-hooks", "--okq-addr", s.okqd.addr, "--ops-addr", "127.0.0.1:0", "--webhook-addr", "127.0.0.1:0",
+	hooks := process.Start(t, 2, "pm-hooks", "--okq-addr", s.okqd.Addr, "--ops-addr", "127.0.0.1:0", "--webhook-addr", "127.0.0.1:0",
 		"--unsubscribe-url", "http://127.0.0.1/unsubscribe", "--unsubscribe-secret", strings.Repeat("s", 32))
 	s.play()
-	get(t, hooks.addr, "/unsubscribe", http.StatusBadRequest) // counted all the same
+	get(t, hooks.Addr, "/unsubscribe", http.StatusBadRequest) // counted all the same
 	s.letLeaseExpire()
 	told := map[string]map[string]family{
 		"okqd": scrape(t, s.okqd), "pm-api": scrape(t, s.api), "pm-worker": scrape(t, s.worker), "pm-hooks": scrape(t, s.hooks),
@@ -48,14 +50,14 @@ func TestMetricsAreThoseOfTheDocs(t *testing.T) {
 // letLeaseExpire waits until okqd has counted a lease that ended.
 func (s *system) letLeaseExpire() {
 	s.t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: s.okqd.addr})
+	client := redis.NewClient(&redis.Options{Addr: s.okqd.Addr})
 	defer client.Close()
 	for _, command := range [][]any{{"QLPUSH", "left-alone", "1", "x"}, {"QRPOP", "left-alone", "EX", "1"}} {
 		if err := client.Do(s.t.Context(), command...).Err(); err != nil {
 			s.t.Fatalf("%v: %v", command, err)
 		}
 	}
-	eventually(s.t, 30*time.Second, "a lease ends", func() bool { return scrape(s.t, s.okqd)["okqd_expiries_total"].kind != "" })
+	process.Eventually(s.t, 30*time.Second, "a lease ends", func() bool { return scrape(s.t, s.okqd)["okqd_expiries_total"].kind != "" })
 }
 
 func get(t *testing.T, addr, path string, want int) string {
@@ -79,10 +81,10 @@ var (
 )
 
 // scrape returns what a process tells of itself, without what every Go program does.
-func scrape(t *testing.T, p *process) map[string]family {
+func scrape(t *testing.T, p *process.Process) map[string]family {
 	t.Helper()
 	families := map[string]family{}
-	for line := range strings.Lines(get(t, p.ops, "/metrics", http.StatusOK)) {
+	for line := range strings.Lines(get(t, p.Ops, "/metrics", http.StatusOK)) {
 		line = strings.TrimSpace(line)
 		if m := typeLine.FindStringSubmatch(line); m != nil {
 			if !strings.HasPrefix(m[1], "go_") && !strings.HasPrefix(m[1], "process_") {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/levenlabs/postmaster/internal/demo"
 	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/internal/testenv/process"
 	"github.com/levenlabs/postmaster/pkg/client"
 )
 
@@ -16,7 +17,7 @@ import (
 func (s *system) play() {
 	s.t.Helper()
 	var told strings.Builder
-	story := demo.Story{API: client.New("http://" + s.api.addr + "/"), SendGrid: s.sendgrid, Out: &told, Patience: time.Minute}
+	story := demo.Story{API: client.New("http://" + s.api.Addr + "/"), SendGrid: s.sendgrid, Out: &told, Patience: time.Minute}
 	if err := story.Play(s.t.Context()); err != nil {
 		s.t.Errorf("%v, after:\n%s", err, told.String())
 	}
@@ -34,7 +35,7 @@ func TestTheMainJobThroughFourProcessesWithMongo(t *testing.T) {
 
 func TestTheDemoIsTrue(t *testing.T) {
 	t.Parallel()
-	out, err := command("postmaster", "demo", "--once", "--ops-addr", "127.0.0.1:0").CombinedOutput()
+	out, err := process.Command("postmaster", "demo", "--once", "--ops-addr", "127.0.0.1:0").CombinedOutput()
 	if err != nil {
 		t.Errorf("%v:\n%s", err, out)
 	}
@@ -50,7 +51,7 @@ func TestServeDoesTheMainJob(t *testing.T) {
 	t.Parallel()
 	s := startServe(t)
 	s.play()
-	if code := s.api.stop(); code != 0 {
+	if code := s.api.Stop(); code != 0 {
 		t.Errorf("exit %d after SIGTERM, want 0", code)
 	}
 }
@@ -59,9 +60,9 @@ func TestServeDoesTheMainJob(t *testing.T) {
 func TestTheCurlLineOfTheREADME(t *testing.T) {
 	t.Parallel()
 	s := startServe(t)
-	out, err := exec.Command("sh", "-c", strings.ReplaceAll(readmeCurl(t), "127.0.0.1:8992", s.api.addr)).CombinedOutput()
+	out, err := exec.Command("sh", "-c", strings.ReplaceAll(readmeCurl(t), "127.0.0.1:8992", s.api.Addr)).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), `"success":true`) {
 		t.Fatalf("%v: %s", err, out)
 	}
-	eventually(t, time.Minute, "the mail is in the inbox", func() bool { return len(s.sendgrid.Mails()) == 1 })
+	process.Eventually(t, time.Minute, "the mail is in the inbox", func() bool { return len(s.sendgrid.Mails()) == 1 })
 }

@@ -13,12 +13,13 @@ import (
 
 	"github.com/levenlabs/postmaster/internal/sandbox"
 	"github.com/levenlabs/postmaster/internal/sandbox/sandboxtest"
+	"github.com/levenlabs/postmaster/internal/testenv/process"
 )
 
 // A system is the four processes, and the sandbox in SendGrid's place.
 type system struct {
 	t                        *testing.T
-	okqd, api, worker, hooks *process
+	okqd, api, worker, hooks *process.Process
 	sendgrid                 *sandbox.Sandbox
 	rpc                      *jrpc2.Client
 }
@@ -28,18 +29,18 @@ func startSystem(t *testing.T, storeFlags ...string) *system {
 	t.Helper()
 	s := &system{t: t, sendgrid: sandboxtest.RunT(t)}
 	const anywhere = "127.0.0.1:0"
-	s.okqd = start(t, 2, "okqd", "--listen-addr", anywhere, "--ops-addr", anywhere, "--data-dir", filepath.Join(t.TempDir(), "okq"))
-	s.okqd.args[1] = s.okqd.addr // a restart must be found again
-	common := append([]string{"--okq-addr", s.okqd.addr, "--ops-addr", anywhere}, storeFlags...)
-	s.api = start(t, 2, "pm-api", append(common, "--listen-addr", anywhere)...)
-	s.worker = start(t, 1, "pm-worker", append(common, "--sendgrid-key", "SG.e2e", "--sendgrid-url", s.sendgrid.URL(),
+	s.okqd = process.Start(t, 2, "okqd", "--listen-addr", anywhere, "--ops-addr", anywhere, "--data-dir", filepath.Join(t.TempDir(), "okq"))
+	s.okqd.Args[1] = s.okqd.Addr // a restart must be found again
+	common := append([]string{"--okq-addr", s.okqd.Addr, "--ops-addr", anywhere}, storeFlags...)
+	s.api = process.Start(t, 2, "pm-api", append(common, "--listen-addr", anywhere)...)
+	s.worker = process.Start(t, 1, "pm-worker", append(common, "--sendgrid-key", "SG.e2e", "--sendgrid-url", s.sendgrid.URL(),
 		"--send-timeout", "3s", "--lease", "5s", "--evidence-wait", "10s")...)
-	s.hooks = start(t, 2, "pm-hooks", "--okq-addr", s.okqd.addr, "--ops-addr", anywhere, "--webhook-addr", anywhere,
+	s.hooks = process.Start(t, 2, "pm-hooks", "--okq-addr", s.okqd.Addr, "--ops-addr", anywhere, "--webhook-addr", anywhere,
 		"--webhook-public-key", s.sendgrid.PublicKey(), "--accept-env", "dev")
-	if err := s.sendgrid.SetWebhookURL("http://" + s.hooks.addr + "/"); err != nil {
+	if err := s.sendgrid.SetWebhookURL("http://" + s.hooks.Addr + "/"); err != nil {
 		t.Fatal(err)
 	}
-	s.rpc = jrpc2.NewClient(jhttp.NewChannel("http://"+s.api.addr+"/", nil), nil)
+	s.rpc = jrpc2.NewClient(jhttp.NewChannel("http://"+s.api.Addr+"/", nil), nil)
 	t.Cleanup(func() { s.rpc.Close() })
 	return s
 }
@@ -90,16 +91,17 @@ func startServe(t *testing.T) *system {
 		t.Fatal(err)
 	}
 	const anywhere = "127.0.0.1:0"
-	s.api = &process{t: t, name: "postmaster", env: []string{"POSTMASTER_SENDGRID_KEY_FILE=" + key}, args: []string{
+	s.api = process.New(t, "postmaster",
 		"serve", "--listen-addr", anywhere, "--console-addr", anywhere, "--webhook-addr", anywhere, "--okqd-listen-addr", anywhere, "--ops-addr", anywhere,
 		"--data-dir", filepath.Join(dir, "data"), "--sendgrid-url", s.sendgrid.URL(),
 		"--webhook-public-key", s.sendgrid.PublicKey(), "--accept-env", "dev",
-	}}
-	s.api.startForTest(5)
-	if err := s.sendgrid.SetWebhookURL("http://" + s.api.addrs["webhook"] + "/"); err != nil {
+	)
+	s.api.Env = []string{"POSTMASTER_SENDGRID_KEY_FILE=" + key}
+	s.api.Run(5)
+	if err := s.sendgrid.SetWebhookURL("http://" + s.api.Addrs["webhook"] + "/"); err != nil {
 		t.Fatal(err)
 	}
-	s.api.addr = s.api.addrs["api"]
+	s.api.Addr = s.api.Addrs["api"]
 	return s
 }
 

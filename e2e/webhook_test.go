@@ -14,6 +14,7 @@ import (
 	"github.com/levenlabs/postmaster/internal/sandbox"
 	"github.com/levenlabs/postmaster/internal/sandbox/sandboxtest"
 	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/internal/testenv/process"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
 )
@@ -53,7 +54,7 @@ type eventStorm struct {
 	stormy, quiet      database
 	sendgrid           *sandbox.Sandbox
 	relay              *relay
-	okqd, hooks        *process
+	okqd, hooks        *process.Process
 	queue              *okq.Client
 	hookKills, okKills int
 }
@@ -67,8 +68,8 @@ func (s *eventStorm) run() {
 		func(c *sandbox.Config) { c.Seed = s.seed })
 	s.okqd, s.queue = s.startOkqd()
 	s.hooks = s.startHooks(s.okqd, "--webhook-public-key", s.sendgrid.PublicKey())
-	s.hooks.args = append(s.hooks.args, "--webhook-addr", s.hooks.addr) // the same again after a kill
-	s.relay = newRelay(s.T, s.sendgrid, "http://"+s.hooks.addr+"/")
+	s.hooks.Args = append(s.hooks.Args, "--webhook-addr", s.hooks.Addr) // the same again after a kill
+	s.relay = newRelay(s.T, s.sendgrid, "http://"+s.hooks.Addr+"/")
 
 	s.send()
 	s.quiet = s.stormy.copy(s.T) // which has the ledger, and no event yet
@@ -77,15 +78,15 @@ func (s *eventStorm) run() {
 	worker := s.startWorker(s.okqd, job.QueueStats, s.stormy)
 	s.killUntilAllIsFolded()
 	took := time.Since(began)
-	worker.stop()
+	worker.Stop()
 	s.foldQuietly()
 	s.compare(took)
 }
 
-func (s *eventStorm) startOkqd() (*process, *okq.Client) {
-	p := start(s.T, 2, "okqd", "--listen-addr", "127.0.0.1:0", "--ops-addr", "127.0.0.1:0", "--data-dir", filepath.Join(s.TempDir(), "okq"))
-	p.args[1] = p.addr
-	client, err := okq.New(okq.Options{Addrs: []string{p.addr}})
+func (s *eventStorm) startOkqd() (*process.Process, *okq.Client) {
+	p := process.Start(s.T, 2, "okqd", "--listen-addr", "127.0.0.1:0", "--ops-addr", "127.0.0.1:0", "--data-dir", filepath.Join(s.TempDir(), "okq"))
+	p.Args[1] = p.Addr
+	client, err := okq.New(okq.Options{Addrs: []string{p.Addr}})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -93,13 +94,13 @@ func (s *eventStorm) startOkqd() (*process, *okq.Client) {
 	return p, client
 }
 
-func (s *eventStorm) startHooks(okqd *process, flags ...string) *process {
-	return start(s.T, 2, "pm-hooks", append([]string{"--okq-addr", okqd.addr, "--ops-addr", "127.0.0.1:0", "--accept-env", "dev",
+func (s *eventStorm) startHooks(okqd *process.Process, flags ...string) *process.Process {
+	return process.Start(s.T, 2, "pm-hooks", append([]string{"--okq-addr", okqd.Addr, "--ops-addr", "127.0.0.1:0", "--accept-env", "dev",
 		"--webhook-addr", "127.0.0.1:0"}, flags...)...)
 }
 
-func (s *eventStorm) startWorker(okqd *process, queue string, db database) *process {
-	return start(s.T, 1, "pm-worker", append([]string{"--okq-addr", okqd.addr, "--ops-addr", "127.0.0.1:0", "--queues", queue,
+func (s *eventStorm) startWorker(okqd *process.Process, queue string, db database) *process.Process {
+	return process.Start(s.T, 1, "pm-worker", append([]string{"--okq-addr", okqd.Addr, "--ops-addr", "127.0.0.1:0", "--queues", queue,
 		"--sendgrid-key", "SG.e2e", "--sendgrid-url", s.sendgrid.URL(), "--send-timeout", "3s", "--lease", "5s"}, db.flags()...)...)
 }
 
@@ -123,8 +124,8 @@ func (s *eventStorm) send() {
 	if err := errors.Join(s.queue.PushAll(s.Context(), events)...); err != nil {
 		s.Fatal(err)
 	}
-	eventually(s.T, 5*time.Minute, "all mails sent", func() bool { return s.left(s.queue, job.QueueEmailNormal) == 0 })
-	if code := worker.stop(); code != 0 {
+	process.Eventually(s.T, 5*time.Minute, "all mails sent", func() bool { return s.left(s.queue, job.QueueEmailNormal) == 0 })
+	if code := worker.Stop(); code != 0 {
 		s.Fatalf("pm-worker: exit %d", code)
 	}
 }
@@ -157,13 +158,13 @@ func (s *eventStorm) killUntilAllIsFolded() {
 			victim, count = s.okqd, &s.okKills
 		}
 		_, before := s.relay.counts()
-		victim.kill()
+		victim.Kill()
 		*count++
-		eventually(s.T, 2*time.Minute, "a POST fails", func() bool {
+		process.Eventually(s.T, 2*time.Minute, "a POST fails", func() bool {
 			_, failed := s.relay.counts()
 			return failed > before || s.sendgrid.Counters().Webhook.Buffered == 0
 		})
-		victim.run(2)
+		victim.Run(2)
 	}
 }
 
@@ -177,10 +178,10 @@ func (s *eventStorm) foldQuietly() {
 	s.Helper()
 	okqd, client := s.startOkqd()
 	hooks := s.startHooks(okqd)
-	s.relay.replay(s.T, "http://"+hooks.addr+"/")
+	s.relay.replay(s.T, "http://"+hooks.Addr+"/")
 	worker := s.startWorker(okqd, job.QueueStats, s.quiet)
-	eventually(s.T, 5*time.Minute, "all events folded", func() bool { return s.left(client, job.QueueStats) == 0 })
-	if code := worker.stop(); code != 0 {
+	process.Eventually(s.T, 5*time.Minute, "all events folded", func() bool { return s.left(client, job.QueueStats) == 0 })
+	if code := worker.Stop(); code != 0 {
 		s.Fatalf("pm-worker: exit %d", code)
 	}
 }

@@ -1,50 +1,25 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/levenlabs/postmaster/internal/okqd/okqdtest"
+	"github.com/levenlabs/postmaster/internal/testenv/process"
 )
 
-// binary is pm-hooks itself, without the race detector, which takes several times the memory.
-var binary string
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "pm-hooks-")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		binary = filepath.Join(dir, "pm-hooks")
-		if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build pm-hooks: %v\n%s", err, out)
-			return 1
-		}
-		return m.Run()
-	}())
-}
-
-func program(args ...string) *exec.Cmd { return exec.Command(binary, args...) }
+func TestMain(m *testing.M) { os.Exit(process.Main(m, "pm-hooks")) }
 
 func TestFaultsAreOneLineThatNamesTheFlag(t *testing.T) {
 	t.Parallel()
@@ -61,9 +36,9 @@ func TestFaultsAreOneLineThatNamesTheFlag(t *testing.T) {
 		{"POSTMASTER_WEBHOOK_PASS_FILE=/nowhere", "", "POSTMASTER_WEBHOOK_PASS_FILE (--webhook-pass)"},
 		{"", "--accept-env=", "--accept-env"},
 	} {
-		cmd := program(strings.Fields(c.args)...)
+		cmd := process.Command("pm-hooks", strings.Fields(c.args)...)
 		if c.env != "" {
-			cmd.Env = append(os.Environ(), c.env)
+			cmd.Env = append(cmd.Env, c.env)
 		}
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
@@ -75,45 +50,16 @@ func TestFaultsAreOneLineThatNamesTheFlag(t *testing.T) {
 	}
 }
 
-// process is a pm-hooks that runs.
-type process struct {
-	cmd *exec.Cmd
-	url string
-}
-
-func start(t *testing.T, okqAddr string, args ...string) process {
+func start(t *testing.T, okqAddr string) *process.Process {
 	t.Helper()
-	cmd := program(append([]string{"--okq-addr", okqAddr, "--webhook-addr", "127.0.0.1:0", "--ops-addr", ""}, args...)...)
-	stderr, err := cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill() })
-	lines := bufio.NewReader(stderr)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if err != nil {
-			t.Fatalf("no address in the log: %v", err)
-		}
-		var entry struct{ Component, Addr, Message string }
-		if json.Unmarshal(line, &entry) == nil && entry.Component == "webhook" && entry.Message == "listening" {
-			go io.Copy(io.Discard, lines)
-			return process{cmd, "http://" + entry.Addr}
-		}
-	}
+	return process.Start(t, 1, "pm-hooks", "--okq-addr", okqAddr, "--webhook-addr", "127.0.0.1:0", "--ops-addr", "")
 }
 
 func TestSIGTERMEndsWithZero(t *testing.T) {
 	t.Parallel()
 	p := start(t, okqdtest.RunT(t).Addr)
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Wait(); err != nil {
-		t.Errorf("exit: %v", err)
+	if code := p.Stop(); code != 0 {
+		t.Errorf("exit %d", code)
 	}
 }
 
@@ -132,7 +78,7 @@ func TestMemoryIsBoundedUnderAFlood(t *testing.T) {
 		wg.Go(func() {
 			body := flood(i, event)
 			for {
-				resp, err := http.Post(p.url, "application/json", bytes.NewReader(body))
+				resp, err := http.Post("http://"+p.Addr, "application/json", bytes.NewReader(body))
 				if err == nil {
 					resp.Body.Close()
 					if resp.StatusCode == http.StatusOK {
@@ -148,7 +94,7 @@ func TestMemoryIsBoundedUnderAFlood(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	peak := peakMemory(t, p.cmd.Process.Pid)
+	peak := peakMemory(t, p.Cmd.Process.Pid)
 	t.Logf("peak %d MiB, %d POSTs refused", peak>>20, refused.Load())
 	if peak > limit {
 		t.Errorf("peak of %d MiB, want at most %d", peak>>20, limit>>20)
