@@ -26,6 +26,7 @@ const envPrefix = "POSTMASTER_"
 // Commands returns the commands, to be added to a root.
 func Commands() []*cobra.Command {
 	return []*cobra.Command{
+		status(),
 		cmdutil.Group("dead", "See what died and why; requeue it or drop it", deadList(), deadShow(), deadRequeue(), deadDrop()),
 		cmdutil.Group("queue", "See how the queues stand; pause and resume them", queueStatus(), queuePeek(), queuePause(), queueResume()),
 		cmdutil.Group("email", "Find a mail", emailFind(), emailShow()),

@@ -103,17 +103,21 @@ func printStandings(cmd *cobra.Command, all []standing, asJSON bool) error {
 			}
 			continue
 		}
-		age := (time.Duration(s.OldestMS) * time.Millisecond).Round(time.Second)
-		row := []string{s.Queue}
-		for _, n := range []int{s.Total, s.Ready, s.Delayed, s.Leased, s.Consumers} {
-			row = append(row, fmt.Sprint(n))
-		}
-		rows = append(rows, append(row, age.String(), pauseText(s.Paused)))
+		rows = append(rows, s.row())
 	}
 	if asJSON {
 		return nil
 	}
 	return table(cmd.OutOrStdout(), rows)
+}
+
+func (s *standing) row() []string {
+	row := []string{s.Queue}
+	for _, n := range []int{s.Total, s.Ready, s.Delayed, s.Leased, s.Consumers} {
+		row = append(row, fmt.Sprint(n))
+	}
+	age := (time.Duration(s.OldestMS) * time.Millisecond).Round(time.Second)
+	return append(row, age.String(), pauseText(s.Paused))
 }
 
 func pauseText(p *job.Pause) string {
