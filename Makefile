@@ -1,7 +1,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help build test test-fast test-race test-heavy test-deploy image fault-worker lint fmt fuzz bench fault-hooks bench-worker bench-api bench-hooks bench-okq services services-down
+.PHONY: help build test test-fast test-race test-heavy test-deploy image fault-worker lint fmt fuzz bench bench-go bench-peers fault-hooks bench-worker bench-api bench-hooks bench-okq chaos services services-down
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,7 @@ test-race: ## All tests but the heavy ones, against services that run already
 test-heavy: ## The tests that take minutes (TestHeavy…), against services that run already
 	@packages=$$(grep -rl 'testenv\.Heavy(' --include='*_test.go' . | xargs -r dirname | sort -u); \
 	[ -z "$$packages" ] || PM_HEAVY=1 go test -run '^TestHeavy' -timeout 60m $$packages
+	$(MAKE) --no-print-directory chaos CHAOS="-d 20s"
 
 test-deploy: ## The Kubernetes manifests, against strict schemas and the programs' own flags; no services needed
 	@scripts/services deploy go test -count=1 ./deploy/...
@@ -40,11 +41,20 @@ fmt: ## Format all Go files
 fuzz: ## Each fuzz target for FUZZTIME (10s)
 	@scripts/fuzz $(FUZZTIME)
 
-bench: ## The benchmarks
+bench: ## Everything that is measured, onto bench/RESULTS.md, with services of its own; keep the machine quiet
+	@scripts/services run scripts/bench
+
+bench-go: ## The benchmarks beside the code
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench-peers: ## postmaster against hibiken/asynq on the same Redis (PM_TEST_MONGO, PM_TEST_REDIS_SERVER)
+	cd bench && go run ./peers
 
 fault-hooks: ## 20,000 mails' events, shuffled and tripled, while pm-hooks and okqd are killed (PM_FAULT_SEED repeats a run)
 	PM_HEAVY=1 PM_FAULT_MAILS=20000 go test -count=1 -run '^TestHeavyKilledHooks' -v -timeout 60m ./e2e
+
+chaos: ## The whole system while everything goes wrong: CHAOS="-d 30m -seed 1" (PM_TEST_MONGO, PM_TEST_REDIS_SERVER)
+	cd bench && go run ./chaos $(CHAOS)
 
 bench-worker: ## pm-worker: drain and fold, against MongoDB (PM_TEST_MONGO)
 	cd bench && go run ./worker

@@ -11,6 +11,8 @@ import (
 	"os/signal"
 	"slices"
 	"time"
+
+	"github.com/levenlabs/postmaster/bench/internal/caller"
 )
 
 func main() {
@@ -40,20 +42,20 @@ func run(ctx context.Context, duration time.Duration, turns, connections int) er
 	var api, bare []result
 	var ratios []float64
 	for turn := range turns + 1 {
-		b, err := load(ctx, s.bare.Addr, connections, duration)
+		b, err := caller.Load(ctx, s.bare.Addr, connections, duration)
 		if err != nil {
 			return fmt.Errorf("yardstick: %w", err)
 		}
-		a, err := load(ctx, s.api.Addr, connections, duration)
+		a, err := caller.Load(ctx, s.api.Addr, connections, duration)
 		if err != nil {
 			return fmt.Errorf("pm-api: %w", err)
 		}
-		api, bare = append(api, a), append(bare, b)
+		api, bare = append(api, result{a}), append(bare, result{b})
 		if turn > 0 { // the first warms up
-			ratios = append(ratios, a.rate()/b.rate())
+			ratios = append(ratios, a.Rate()/b.Rate())
 		}
 	}
-	fmt.Printf("Enqueue, %d bytes a call, %d connections; median of %d turns of %v\n", len(call()), connections, turns, duration)
+	fmt.Printf("Enqueue, %d bytes a call, %d connections; median of %d turns of %v\n", len(caller.Call()), connections, turns, duration)
 	fmt.Println("pm-api, fsynced:     ", median(api[1:]))
 	fmt.Println("read and answer only:", median(bare[1:]))
 	slices.Sort(ratios)
@@ -63,22 +65,17 @@ func run(ctx context.Context, duration time.Duration, turns, connections int) er
 }
 
 // A result is what one turn did.
-type result struct {
-	took      time.Duration
-	latencies []time.Duration // sorted
-}
-
-func (r result) rate() float64 { return float64(len(r.latencies)) / r.took.Seconds() }
+type result struct{ caller.Result }
 
 func (r result) String() string {
 	at := func(q float64) time.Duration {
-		return r.latencies[int(q*float64(len(r.latencies)-1))].Round(10 * time.Microsecond)
+		return r.Latencies[int(q*float64(len(r.Latencies)-1))].Round(10 * time.Microsecond)
 	}
-	return fmt.Sprintf("%6.0f calls/s, p50 %v, p99 %v, longest %v", r.rate(), at(0.5), at(0.99), at(1))
+	return fmt.Sprintf("%6.0f calls/s, p50 %v, p99 %v, longest %v", r.Rate(), at(0.5), at(0.99), at(1))
 }
 
 // median is the turn with the median rate.
 func median(results []result) result {
-	sorted := slices.SortedFunc(slices.Values(results), func(a, b result) int { return len(a.latencies) - len(b.latencies) })
+	sorted := slices.SortedFunc(slices.Values(results), func(a, b result) int { return len(a.Latencies) - len(b.Latencies) })
 	return sorted[len(sorted)/2]
 }

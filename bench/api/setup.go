@@ -56,7 +56,7 @@ func announce(addr net.Addr) { fmt.Fprintf(os.Stderr, `{"message":"listening","a
 func cpuPer(p *process.Process, results []result) float64 {
 	calls := 0
 	for _, r := range results {
-		calls += len(r.latencies)
+		calls += len(r.Latencies)
 	}
 	return float64(p.CPUTotal().Microseconds()) / float64(max(calls, 1))
 }

@@ -33,7 +33,7 @@ func (b *bench) drain(ctx context.Context, n int, latency time.Duration) error {
 	if err := errors.Join(b.okq.PushAll(ctx, events)...); err != nil {
 		return err
 	}
-	b.sendgrid.reset(latency)
+	b.sendgrid.Reset(latency)
 	idle, err := b.worker(job.QueueStats) // what a worker costs that sends nothing
 	if err != nil {
 		return err
@@ -47,17 +47,17 @@ func (b *bench) drain(ctx context.Context, n int, latency time.Duration) error {
 		return err
 	}
 	cpu := w.CPUTotal() - base
-	rate := b.sendgrid.rate()
+	rate := b.sendgrid.Rate()
 	fmt.Printf("drain, SendGrid after %4v: %6.0f mails/s, %d in flight, %4.0f µs CPU per mail, %d posts for %d mails\n",
-		latency, rate, b.inFlight, float64(cpu.Microseconds())/float64(n), b.sendgrid.n.Load(), n)
+		latency, rate, b.inFlight, float64(cpu.Microseconds())/float64(n), b.sendgrid.Taken(), n)
 	if latency > 0 {
 		return nil
 	}
-	b.sendgrid.reset(latency)
+	b.sendgrid.Reset(latency)
 	if err := b.postOnly(ctx, mails); err != nil {
 		return err
 	}
-	fmt.Printf("a loop that only posts them: %6.0f mails/s; pm-worker has %.2f of it\n", b.sendgrid.rate(), rate/b.sendgrid.rate())
+	fmt.Printf("a loop that only posts them: %6.0f mails/s; pm-worker has %.2f of it\n", b.sendgrid.Rate(), rate/b.sendgrid.Rate())
 	return nil
 }
 

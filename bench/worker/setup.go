@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/levenlabs/postmaster/bench/internal/process"
+	"github.com/levenlabs/postmaster/bench/internal/sink"
 	"github.com/levenlabs/postmaster/pkg/okq"
 )
 
@@ -19,7 +20,7 @@ type bench struct {
 	inFlight                int
 	okq                     *okq.Client
 	okqAddr                 string
-	sendgrid                *sendGrid
+	sendgrid                *sink.SendGrid
 	stops                   []func()
 	sent                    []string // ids of all mails so far
 }
@@ -28,7 +29,7 @@ func setUp(ctx context.Context, dir, store string, inFlight int) (*bench, error)
 	if err := process.Build(ctx, dir, "./cmd/okqd", "./cmd/pm-worker"); err != nil {
 		return nil, err
 	}
-	b := &bench{dir: dir, inFlight: inFlight, sendgrid: newSendGrid()}
+	b := &bench{dir: dir, inFlight: inFlight, sendgrid: sink.New()}
 	b.stops = append(b.stops, b.sendgrid.Close)
 	switch store {
 	case "mongo":

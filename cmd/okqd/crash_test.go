@@ -21,7 +21,7 @@ func TestKillLosesAndDoublesNothing(t *testing.T) {
 
 func TestHeavyKillLosesAndDoublesNothing(t *testing.T) {
 	testenv.Heavy(t)
-	killOkqd(t, kills(200))
+	killOkqd(t, kills(80))
 }
 
 func TestKilledRedisLosesAndDoublesNothing(t *testing.T) {

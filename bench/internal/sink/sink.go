@@ -1,4 +1,5 @@
-package main
+// Package sink is a SendGrid that takes every mail and does nothing else.
+package sink
 
 import (
 	"io"
@@ -10,8 +11,8 @@ import (
 	"time"
 )
 
-// sendGrid takes every mail after a time. It reads bodies and checks nothing, to leave the CPU to what is measured.
-type sendGrid struct {
+// SendGrid takes every mail after a time. It reads bodies and checks nothing, to leave the CPU to what is measured.
+type SendGrid struct {
 	*httptest.Server
 	latency atomic.Int64
 	n       atomic.Int64
@@ -20,13 +21,15 @@ type sendGrid struct {
 	first, last time.Time
 }
 
-func newSendGrid() *sendGrid {
-	s := &sendGrid{}
+// New returns one that listens until Close.
+func New() *SendGrid {
+	s := &SendGrid{}
 	s.Server = httptest.NewServer(s)
 	return s
 }
 
-func (s *sendGrid) reset(latency time.Duration) {
+// Reset begins to count anew.
+func (s *SendGrid) Reset(latency time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.latency.Store(int64(latency))
@@ -34,7 +37,8 @@ func (s *sendGrid) reset(latency time.Duration) {
 	s.first, s.last = time.Time{}, time.Time{}
 }
 
-func (s *sendGrid) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// ServeHTTP implements http.Handler.
+func (s *SendGrid) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	if s.n.Add(1) == 1 {
 		s.mu.Lock()
@@ -50,8 +54,18 @@ func (s *sendGrid) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 }
 
-// rate is requests per second from the first one on.
-func (s *sendGrid) rate() float64 {
+// Taken is how many mails came.
+func (s *SendGrid) Taken() int64 { return s.n.Load() }
+
+// Last is when the last of them was answered.
+func (s *SendGrid) Last() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
+// Rate is requests per second from the first one on.
+func (s *SendGrid) Rate() float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return float64(s.n.Load()) / s.last.Sub(s.first).Seconds()

@@ -1,4 +1,5 @@
-package main
+// Package caller enqueues mails over HTTP as fast as it is answered.
+package caller
 
 import (
 	"bufio"
@@ -7,17 +8,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// call is the Enqueue of a mail of 1 KiB.
-func call() []byte {
+// Call is the Enqueue of a mail of 1 KiB.
+func Call() []byte {
 	mail := map[string]any{
 		"to": "alex@example.com", "toName": "Alex", "from": "shop@example.org", "fromName": "Shop", "subject": "Your receipt",
 		"html": "<p>" + strings.Repeat("Thank you for your order. ", 27) + "</p>", "flags": 2, "uniqueID": "order-7",
@@ -30,14 +29,14 @@ func call() []byte {
 	return b
 }
 
-// load makes calls for the duration, one at a time on each connection. It writes the same bytes each time and reads the
+// Load makes calls for the duration, one at a time on each connection. It writes the same bytes each time and reads the
 // answers by itself: a whole HTTP client would take more of the machine, which is shared, than the servers do.
-func load(ctx context.Context, addr string, connections int, duration time.Duration) (result, error) {
-	body := call()
+func Load(ctx context.Context, addr string, connections int, duration time.Duration) (Result, error) {
+	body := Call()
 	request := append(fmt.Appendf(nil, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", addr, len(body)), body...)
 	var (
 		mu    sync.Mutex // protects total and errs
-		total result
+		total Result
 		errs  []error
 		wg    sync.WaitGroup
 	)
@@ -47,13 +46,13 @@ func load(ctx context.Context, addr string, connections int, duration time.Durat
 			latencies, err := callFor(ctx, addr, request, duration)
 			mu.Lock()
 			defer mu.Unlock()
-			total.latencies = append(total.latencies, latencies...)
+			total.Latencies = append(total.Latencies, latencies...)
 			errs = append(errs, err)
 		})
 	}
 	wg.Wait()
-	total.took = time.Since(start)
-	slices.Sort(total.latencies)
+	total.Took = time.Since(start)
+	slices.Sort(total.Latencies)
 	return total, errors.Join(errs...)
 }
 
@@ -118,23 +117,11 @@ func readSuccess(r *bufio.Reader) error {
 	return err
 }
 
-// answer is what the yardstick says, as long as pm-api's.
-const answer = `{"jsonrpc":"2.0","id":1,"result":{"success":true,"id":"65f0c0ffee65f0c0ffee65f0"}}`
-
-// serveYardstick prints where it listens the way our programs log it.
-func serveYardstick() error {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	announce(ln.Addr())
-	return http.Serve(ln, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body := make([]byte, r.ContentLength)
-		if _, err := io.ReadFull(r.Body, body); err != nil {
-			http.Error(w, "", http.StatusBadRequest)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		io.WriteString(w, answer)
-	}))
+// A Result is what a load did.
+type Result struct {
+	Took      time.Duration
+	Latencies []time.Duration // sorted
 }
+
+// Rate is calls per second.
+func (r Result) Rate() float64 { return float64(len(r.Latencies)) / r.Took.Seconds() }
