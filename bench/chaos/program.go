@@ -95,6 +95,13 @@ func (p *program) isHeld() bool {
 	return p.held
 }
 
+// endings is how often the program ended by itself, and what it said at panics.
+func (p *program) endings() (ends int, panics []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ends, slices.Clone(p.panics)
+}
+
 // kill is kill -9; the program stays down until release.
 func (p *program) kill() {
 	p.hold(true)

@@ -44,9 +44,10 @@ func (r *row) judge(ctx context.Context, d drained) (*verdict, error) {
 		return nil, err
 	}
 	for _, p := range r.victims() {
-		v.ends += p.ends
-		v.panics += len(p.panics)
-		for _, text := range p.panics {
+		ends, panics := p.endings()
+		v.ends += ends
+		v.panics += len(panics)
+		for _, text := range panics {
 			fmt.Printf("%s: %s\n", p.name, text)
 		}
 	}
