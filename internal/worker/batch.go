@@ -30,12 +30,6 @@ type batch struct {
 
 // handleMails sees a batch of mails through. Those that are unfinished when it returns are given back.
 func (w *Worker) handleMails(run, jobs context.Context, deliveries []*okq.Delivery) {
-	size := 0
-	for _, d := range deliveries {
-		size += len(d.Contents)
-	}
-	w.gate.hold(len(deliveries), size)
-	defer w.gate.hold(-len(deliveries), -size)
 	waiting, cancel := context.WithCancelCause(jobs)
 	defer cancel(nil)
 	for _, end := range []context.Context{run, w.pauses.running(deliveries[0].Queue)} {
@@ -47,11 +41,30 @@ func (w *Worker) handleMails(run, jobs context.Context, deliveries []*okq.Delive
 	for i, d := range deliveries {
 		mails[i] = newMail(d)
 	}
+	var hand grip
+	defer hand.hold(w.gate, nil)
+	hand.hold(w.gate, mails)
 	for len(mails) > 0 && w.gate.wait(waiting) == nil {
-		if mails = b.round(mails); len(mails) > 0 {
+		mails = b.round(mails)
+		hand.hold(w.gate, mails)
+		if len(mails) > 0 {
 			pause(waiting, 1) // whatever sends them round
 		}
 	}
+}
+
+// grip is what a batch still has in hand, as the gate knows it. IMPORTANT: a mail that is finished counts no more, even
+// if others of its batch go round: the gate lets the mail that was refused last be the probe only when nobody else can be.
+type grip struct{ mails, size int }
+
+// hold tells the gate that these are left.
+func (g *grip) hold(gate *gate, left []*mail) {
+	now := grip{mails: len(left)}
+	for _, m := range left {
+		now.size += len(m.Contents)
+	}
+	gate.hold(now.mails-g.mails, now.size-g.size)
+	*g = now
 }
 
 // round takes mails as far as they get and returns those that have to go round again. Every round asks for the

@@ -107,6 +107,22 @@ func TestOneRefusedMailDoesNotStopTheOthers(t *testing.T) {
 	}
 }
 
+// The mails of a batch that are finished are nobody's probe: with the refused one alone left of it, others are popped.
+func TestARefusedMailWhoseBatchIsDoneDoesNotStopTheOthers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	good, bad := r.mails(5, "a@example.com"), r.mail("blocked403@example.com")
+	r.enqueue(append(good, bad)...)
+	r.start()
+	for _, e := range good {
+		r.ends2(e, stats.Accepted)
+	}
+	r.eventually("the bad mail was refused", func() bool { return r.worker.gate.failures() > 0 })
+	late := r.mail("late@example.com")
+	r.enqueue(late)
+	r.ends2(late, stats.Accepted)
+}
+
 // ends2 waits for the state alone.
 func (r *rig) ends2(e *job.Email, state stats.State) {
 	r.Helper()
