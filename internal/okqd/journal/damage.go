@@ -31,13 +31,13 @@ func (j *Journal) tail(s *segment, at Position) (torn int, err error) {
 	case !ok && j.flippedHeader(file, at):
 		return 0, s.damaged(at, "one bit is wrong")
 	case !ok: // stale, or never written
-		return 0, j.scrub(s, file, at)
+		return 0, s.wipe(file, at)
 	case h.size() > len(file):
 		return 0, s.damaged(at, "it ends beyond the file")
-	case flippedPayload(file[headerSize:headerSize+int(h.length)], j.key, h.sum):
+	case flippedPayload(file[:headerSize+int(h.length)], s.offset(at), j.key, h.sum):
 		return 0, s.damaged(at, "one bit is wrong")
 	}
-	return h.size(), j.scrub(s, file, at)
+	return h.size(), s.wipe(file, at)
 }
 
 // provenLater tells whether a frame behind the beginning of file was written when what is there had been synced.
@@ -67,18 +67,20 @@ func (j *Journal) flippedHeader(file []byte, at Position) bool {
 	return false
 }
 
-// flippedPayload tells whether the sum would be right with one bit turned over. A checksum is linear: what a bit does to
+// flippedPayload tells whether the sum would be right with one bit turned over, other than the only one of a sector: that
+// one was never written, for what a write may not have reached was wiped before. A checksum is linear: what a bit does to
 // it depends on how far from the end it is, and on nothing else.
-func flippedPayload(payload []byte, key secret, want uint32) bool {
+func flippedPayload(frame []byte, offset int64, key secret, want uint32) bool {
+	payload := frame[headerSize:]
 	diff := key.sum(payload) ^ want
 	var effects [8]uint32
 	for bit := range effects {
 		effects[bit] = castagnoli[1<<bit]
 	}
-	for range payload {
+	for i := len(payload) - 1; i >= 0; i-- {
 		for bit, v := range effects {
 			if v == diff {
-				return true
+				return !zero(sectorOf(frame, offset, headerSize+i))
 			}
 			effects[bit] = castagnoli[byte(v)] ^ v>>8
 		}
@@ -86,22 +88,22 @@ func flippedPayload(payload []byte, key secret, want uint32) bool {
 	return false
 }
 
-// scrub takes away what looks like frames behind the end of the log: parts of a batch that did not come to its end. The log
-// goes on there, and could come to end where one of them begins.
-func (j *Journal) scrub(s *segment, file []byte, at Position) error {
-	found := false
-	for offset := headerSize; offset+headerSize <= len(file); offset += headerSize {
-		place := at + Position(offset)
-		if h, ok := parseHeader(file[offset:], j.key); !ok || h.at != place {
-			continue
-		}
-		found = true
-		if _, err := s.file.WriteAt(make([]byte, headerSize), s.offset(place)); err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-	}
-	if !found {
+// sectorOf is the part of a frame, which stands at that offset of a file, that a disk writes at once with its byte i.
+func sectorOf(frame []byte, offset int64, i int) []byte {
+	const sector = 512
+	begin := int((offset+int64(i))/sector*sector - offset)
+	return frame[max(begin, 0):min(begin+sector, len(frame))]
+}
+
+// wipe makes zeros of what follows the end of the log. Parts of a batch that did not come to its end may be there: the log
+// goes on over them, and what is left of them must never be taken for what was written there later.
+func (s *segment) wipe(file []byte, at Position) error {
+	if zero(file) {
 		return nil
+	}
+	clear(file)
+	if _, err := s.file.WriteAt(file, s.offset(at)); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
 	}
 	return s.file.Sync()
 }

@@ -17,20 +17,25 @@ import (
 	"github.com/levenlabs/postmaster/internal/okqd/journal/journaltest"
 )
 
-// A record of these tests is its length and its number, and then bytes that follow from the number.
+// A record of these tests is its length and its number, scattered, and then bytes that follow from the number: no two
+// differ in one bit, which would pass for damage when one is half written over the other.
 func fill(room []byte, n uint64) {
 	binary.LittleEndian.PutUint32(room, uint32(len(room)))
-	binary.LittleEndian.PutUint64(room[4:], n)
-	pattern := fmt.Sprintf("%016x", n*0x9e3779b97f4a7c15)
+	binary.LittleEndian.PutUint64(room[4:], n*scatter)
+	pattern := fmt.Sprintf("%016x", n*scatter)
 	for rest := room[minRecord:]; len(rest) > 0; {
 		rest = rest[copy(rest, pattern):]
 	}
 }
 
-const minRecord = 12
+const (
+	minRecord = 12
+	scatter   = 0x9e3779b97f4a7c15
+	gather    = 0xf1de83e19937733d // scatter * gather = 1
+)
 
 func check(record []byte) (n uint64, err error) {
-	n = binary.LittleEndian.Uint64(record[4:])
+	n = binary.LittleEndian.Uint64(record[4:]) * gather
 	want := make([]byte, len(record))
 	if fill(want, n); !bytes.Equal(record, want) {
 		return 0, fmt.Errorf("record %d is not what was written", n)
