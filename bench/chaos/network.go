@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
+	"sync"
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
@@ -79,14 +80,20 @@ func (l *link) mend() error {
 	return nil
 }
 
+// given are the addresses that freeAddr has returned.
+var given sync.Map
+
 // freeAddr is an address on loopback below the ports that the system gives out by itself, so that it stays free while
 // its server is down.
 func freeAddr() (string, error) {
 	for range 1000 {
 		addr := fmt.Sprintf("127.0.0.1:%d", 12000+rand.IntN(18000))
 		ln, err := net.Listen("tcp", addr)
-		if err == nil {
-			ln.Close()
+		if err != nil {
+			continue
+		}
+		ln.Close()
+		if _, again := given.LoadOrStore(addr, true); !again { // its server may not have come to listen yet
 			return addr, nil
 		}
 	}
