@@ -21,7 +21,6 @@ test-race: ## All tests but the heavy ones, against services that run already
 test-heavy: ## The tests that take minutes (TestHeavy…), against services that run already
 	@packages=$$(grep -rl 'testenv\.Heavy(' --include='*_test.go' . | xargs -r dirname | sort -u); \
 	[ -z "$$packages" ] || PM_HEAVY=1 go test -run '^TestHeavy' -timeout 60m $$packages
-	$(MAKE) --no-print-directory chaos CHAOS="-d 20s"
 
 test-deploy: ## The Kubernetes manifests, against strict schemas and the programs' own flags; no services needed
 	@scripts/services deploy go test -count=1 ./deploy/...

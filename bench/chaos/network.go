@@ -31,16 +31,18 @@ func newNetwork() *network {
 
 // connect returns the address at which client finds the server that listens on upstream.
 func (n *network) connect(client, server, upstream string) (addr string, err error) {
-	addr, err = freeAddr()
-	if err != nil {
-		return "", err
+	name := client + ">" + server
+	for range 10 { // somebody else on the machine may be faster
+		if addr, err = freeAddr(); err != nil {
+			return "", err
+		}
+		l := &link{name, toxiproxy.NewProxy(n.server, name, addr, upstream)}
+		if err = n.server.Collection.Add(l.proxy, true); err == nil {
+			n.links = append(n.links, l)
+			return addr, nil
+		}
 	}
-	l := &link{client + ">" + server, toxiproxy.NewProxy(n.server, client+">"+server, addr, upstream)}
-	if err := n.server.Collection.Add(l.proxy, true); err != nil {
-		return "", fmt.Errorf("proxy %s: %w", l.name, err)
-	}
-	n.links = append(n.links, l)
-	return addr, nil
+	return "", fmt.Errorf("proxy %s: %w", name, err)
 }
 
 // to are the links whose name ends so.
