@@ -128,7 +128,7 @@ func TestPowerCutsTakeNothingThatWasSynced(t *testing.T) {
 			},
 			"read": func(t *rapid.T) {
 				if oldest == synced {
-					t.Skip()
+					return // nothing is kept
 				}
 				n := rapid.Uint64Range(oldest, synced-1).Draw(t, "record")
 				record := make([]byte, b.places[n].size)
