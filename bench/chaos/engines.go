@@ -11,7 +11,7 @@ import (
 // An engine starts okqd on one of its engines, and what that needs.
 type engine func(context.Context, *system) error
 
-var engines = map[string]engine{"local": startLocal, "redis": startRedis}
+var engines = map[string]engine{"local": startLocal, "redis": startRedis, "sentinel": startSentinel}
 
 // startLocal is one okqd with a disk of its own, if there can be one.
 func startLocal(ctx context.Context, s *system) error {
@@ -27,9 +27,9 @@ const redisOkqds = 2
 
 // startRedis is several okqd on one Redis that syncs each write before it answers.
 func startRedis(ctx context.Context, s *system) error {
-	binary := os.Getenv("PM_TEST_REDIS_SERVER")
-	if binary == "" {
-		return errors.New("PM_TEST_REDIS_SERVER is not set; `make services` prints it")
+	binary, err := redisServer()
+	if err != nil {
+		return err
 	}
 	addr, err := freeAddr()
 	if err != nil {
@@ -52,6 +52,14 @@ func startRedis(ctx context.Context, s *system) error {
 		}
 	}
 	return nil
+}
+
+func redisServer() (string, error) {
+	binary := os.Getenv("PM_TEST_REDIS_SERVER")
+	if binary == "" {
+		return "", errors.New("PM_TEST_REDIS_SERVER is not set; `make services` prints it")
+	}
+	return binary, nil
 }
 
 // startOkqd starts one and waits until it answers.

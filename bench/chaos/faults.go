@@ -14,6 +14,7 @@ var faultKinds = []fault{
 	{"kill -9 Redis", func(r *row) bool { return r.sys.program("redis") != nil }, func(r *row) (string, func() error, error) {
 		return r.kill(r.sys.program("redis"))
 	}},
+	{"Redis failover", func(r *row) bool { return len(r.sys.sentinels) > 0 }, failOver},
 	{"kill -9 of all", nil, func(r *row) (string, func() error, error) { return r.kill(r.victims()...) }},
 	{"SIGSTOP", nil, stopOne},
 	{"SIGTERM", nil, terminateOne},

@@ -41,7 +41,7 @@ func main() {
 	flag.DurationVar(&cfg.duration, "d", 2*time.Minute, "how long things go wrong, for each row")
 	flag.Uint64Var(&cfg.seed, "seed", uint64(rand.Uint32()), "of the faults, their victims and times: repeats a run as far as the clocks let it")
 	flag.Float64Var(&cfg.rate, "rate", 50, "mails enqueued per second")
-	rows := flag.String("rows", "local,redis", "engines of okqd, one after the other")
+	rows := flag.String("rows", "local,redis,sentinel", "engines of okqd, one after the other")
 	report := flag.String("report", "", "also append the report to this file, as Markdown")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

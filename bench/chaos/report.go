@@ -48,6 +48,9 @@ func (v *verdict) markdown() string {
 	line("**of these not folded**", v.unfolded)
 	line("processes that ended by themselves (okqd that finds no Redis when it starts); panics", fmt.Sprintf("%d; %d", v.ends, v.panics))
 	line("drained after", v.drained.took.Round(time.Second))
+	if len(v.row.sys.sentinels) > 0 {
+		line("failovers of Redis", v.row.failovers)
+	}
 	if v.row.sys.noDisk != "" {
 		line("no disk to fill", v.row.sys.noDisk)
 	}

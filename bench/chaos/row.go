@@ -19,6 +19,8 @@ type row struct {
 	dice  *rand.Rand
 	began time.Time
 
+	failovers int // of Redis, that Sentinels brought about
+
 	mu      sync.Mutex // protects the fields below
 	events  []event
 	current string // what goes wrong now

@@ -35,12 +35,14 @@ type system struct {
 	noDisk   string // why
 	mongoURI string // not through a proxy
 
-	okqAddrs []string // not through proxies
-	okq      *okq.Client
-	sendgrid *sendGrid
-	relay    *relay
-	ledger   *ledger
-	callers  *callers
+	okqAddrs   []string // not through proxies
+	sentinels  []string // addresses of Sentinels and of the Redis they watch; nil: okqd is not on such
+	redisAddrs []string
+	okq        *okq.Client
+	sendgrid   *sendGrid
+	relay      *relay
+	ledger     *ledger
+	callers    *callers
 
 	running sync.WaitGroup
 }
