@@ -1,7 +1,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help build test test-fast test-race test-heavy test-deploy image fault-worker lint fmt fuzz bench bench-go bench-peers fault-hooks bench-worker bench-api bench-hooks bench-okq chaos services services-down
+.PHONY: help build test test-fast test-race test-heavy test-deploy image fault-worker lint fmt fuzz bench bench-go bench-footprint bench-peers fault-hooks bench-worker bench-api bench-hooks bench-okq chaos services services-down
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,10 @@ bench: ## Everything that is measured, onto bench/RESULTS.md, with services of i
 bench-go: ## The benchmarks beside the code
 	go test -run '^$$' -bench . -benchmem ./...
 
-bench-peers: ## postmaster against hibiken/asynq on the same Redis (PM_TEST_MONGO, PM_TEST_REDIS_SERVER)
+bench-footprint: ## Each process' file, start and memory
+	cd bench && go run ./footprint
+
+bench-peers: ## postmaster against hibiken/asynq and riverqueue/river (PM_TEST_MONGO, PM_TEST_POSTGRES, PM_TEST_REDIS_SERVER)
 	cd bench && go run ./peers
 
 fault-hooks: ## 20,000 mails' events, shuffled and tripled, while pm-hooks and okqd are killed (PM_FAULT_SEED repeats a run)

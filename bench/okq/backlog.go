@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/levenlabs/postmaster/bench/internal/process"
+	"github.com/levenlabs/postmaster/bench/internal/report"
 )
 
 const (
@@ -76,35 +77,63 @@ func (b *bench) backlog(ctx context.Context) error {
 	return nil
 }
 
-// backlogTurns fills a queue, and then has one that holds as good as nothing and it be worked on in turns.
+// backlogTurns has a server of its own for the short queue, so that none of the long one's memory is in its way.
 func (b *bench) backlogTurns(ctx context.Context, t table, okqd *process.Process) (took time.Duration, err error) {
-	begin := time.Now()
-	if err := fill(okqd.Addr, 1, b.many); err != nil {
-		return 0, err
-	}
-	took = time.Since(begin)
 	small, err := b.okqd("small")
 	if err != nil {
 		return 0, err
 	}
 	defer small.Stop()
-	_, err = b.compareBacklogs(ctx, t, okqd.Addr, small.Addr, 1, 2)
-	return took, err
+	return b.compareBacklogs(ctx, t, "local engine", okqd.Addr, small.Addr, 1, 2)
 }
 
-// compareBacklogs works on a queue that is long already, and on one with few events.
-func (b *bench) compareBacklogs(ctx context.Context, t table, longAddr, shortAddr string, long, brief int) (ratio float64, err error) {
+// compareBacklogs works in turns on a queue that gets longer, and on one with few events. It returns how long filling took.
+func (b *bench) compareBacklogs(ctx context.Context, t table, engine, longAddr, shortAddr string, long, brief int) (took time.Duration, err error) {
 	if err := fill(shortAddr, brief, few); err != nil {
 		return 0, err
 	}
+	queued := 0
+	for _, n := range []int{few, b.many / 100, b.many / 10, b.many} {
+		begin := time.Now()
+		if err := fill(longAddr, long, n-queued); err != nil {
+			return took, err
+		}
+		took += time.Since(begin)
+		queued = n
+		a, z, err := b.cycleTurns(ctx, longAddr, shortAddr, long, brief)
+		if err != nil {
+			return took, err
+		}
+		if err := report.AddPoint(report.PlotBacklog, engine, float64(n), 1e6/z.rate()); err != nil {
+			return took, err
+		}
+		if n < b.many {
+			continue
+		}
+		ratio := a.rate() / z.rate()
+		t.line(fmt.Sprintf("push, pop %d, ack; %d connections", cycleDepth, cyclers), z, fmt.Sprintf("%d queued", few), a, most(ratio, 1.2))
+		err = report.Add(report.Line{
+			What: fmt.Sprintf("%s, cost of an event with %d queued", engine, n), Value: fmt.Sprintf("%.1f µs", 1e6/z.rate()),
+			Against: fmt.Sprintf("%d queued: %.1f µs", few, 1e6/a.rate()), Ratio: fmt.Sprintf("%.2f", ratio), Target: "<= 1.2", Met: ratio <= 1.2,
+			Why: report.Noise,
+		})
+		if err != nil {
+			return took, err
+		}
+	}
+	return took, nil
+}
+
+// cycleTurns has the two queues be worked on in turns.
+func (b *bench) cycleTurns(ctx context.Context, longAddr, shortAddr string, long, brief int) (few, many result, err error) {
 	longClients, err := dialAll(longAddr, cyclers, long)
 	if err != nil {
-		return 0, err
+		return few, many, err
 	}
 	defer closeAll(longClients)
 	briefClients, err := dialAll(shortAddr, cyclers, brief)
 	if err != nil {
-		return 0, err
+		return few, many, err
 	}
 	defer closeAll(briefClients)
 	cycle := func(c *client) (int, error) { return c.cycle(cycleDepth) }
@@ -113,18 +142,15 @@ func (b *bench) compareBacklogs(ctx context.Context, t table, longAddr, shortAdd
 		for i, clients := range [][]*client{briefClients, longClients} {
 			r, err := load(clients, b.turn, cycle)
 			if err != nil {
-				return 0, err
+				return few, many, err
 			}
 			turns[i] = append(turns[i], r)
 		}
 		if err := ctx.Err(); err != nil {
-			return 0, err
+			return few, many, err
 		}
 	}
-	a, z := median(turns[0]), median(turns[1])
-	ratio = a.rate() / z.rate()
-	t.line(fmt.Sprintf("push, pop %d, ack; %d connections", cycleDepth, cyclers), z, fmt.Sprintf("%d queued", few), a, most(ratio, 1.2))
-	return ratio, nil
+	return median(turns[0]), median(turns[1]), nil
 }
 
 // leased measures memory with 100,000 events queued, and acks while they are leased.
@@ -169,6 +195,12 @@ func (b *bench) leased(ctx context.Context) error {
 	m50, m99 := quantiles(took[0])
 	t50, t99 := quantiles(took[1])
 	t.line(fmt.Sprintf("%d acks, %d leased", cycleDepth, n), short(m50), short(m99), "10 leased", short(t50), short(t99), most(float64(m50)/float64(t50), 1.2))
+	if err := atMost(fmt.Sprintf("%d acks with %d leased, against 10 leased", cycleDepth, n), " x", float64(m50)/float64(t50), 1.2, report.Noise); err != nil {
+		return err
+	}
+	if err := atMost(fmt.Sprintf("okqd's memory with %d events of 1 KiB queued", n), " MiB", memory, 150, report.Noise); err != nil {
+		return err
+	}
 	t.line("", "", "", "", "", "", "MiB")
 	t.line(fmt.Sprintf("resident, %d queued", n), "", "", "", "", "", most(memory, 150))
 	return t.Flush()

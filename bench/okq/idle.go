@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/levenlabs/postmaster/bench/internal/report"
 )
 
 const (
@@ -62,7 +64,14 @@ func (b *bench) idle(ctx context.Context) error {
 	t.line(fmt.Sprintf("CPU in %v, ms", idleFor), "", "", fmt.Sprint((after - before).Milliseconds()))
 	p50, p99 := quantiles(took)
 	t.line("push to wake-up, ms", short(p50), short(p99), most(float64(p99)/float64(time.Millisecond), 5))
-	return t.Flush()
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	why := report.Noise
+	if err := atMost(fmt.Sprintf("okqd's memory with %d consumers in QNOTIFY", consumers), " MiB", memory, 60, why); err != nil {
+		return err
+	}
+	return atMost("a push wakes a consumer in QNOTIFY, 99 of 100", " ms", float64(p99)/float64(time.Millisecond), 5, why)
 }
 
 // await waits for the queue's events and takes them, again and again, and tells when it was woken.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/levenlabs/postmaster/bench/internal/process"
+	"github.com/levenlabs/postmaster/bench/internal/report"
 )
 
 // popCount is how many events are popped at once, and acked in one write.
@@ -29,21 +30,46 @@ func (b *bench) push(ctx context.Context) error {
 	}
 	defer bare.Stop()
 	t := newTable("local engine, 1 KiB\trate\tp50\tp99\tagainst\trate\tp50\tp99\tratio\ttarget\t")
-	for queue, connections := range []int{1, 64, 256} {
+	for queue, connections := range []int{1, 4, 16, 64, 256} {
 		ours, theirs, pops, err := b.pushTurns(ctx, okqd, bare, connections, queue)
 		if err != nil {
 			return err
 		}
 		name := fmt.Sprintf("push, %d connections", connections)
 		ratio := ours.rate() / theirs.rate()
-		if connections == 1 {
-			t.line("push, 1 connection", ours, "append and fdatasync", theirs, fmt.Sprintf("%.2f", ratio))
-		} else {
-			t.line(name, ours, "append and fdatasync", theirs, least(ratio, 0.7))
+		if err := plotPush(connections, ours, theirs); err != nil {
+			return err
+		}
+		if connections < 64 {
+			t.line(name, ours, "append and fdatasync", theirs, fmt.Sprintf("%.2f", ratio))
+			continue
+		}
+		t.line(name, ours, "append and fdatasync", theirs, least(ratio, 0.7))
+		err = targets(
+			target{name + ", okqd's disk", ours, "append and fdatasync in groups", theirs, 0.7, report.Noise},
+			target{fmt.Sprintf("pop %d and ack, %d connections, okqd's disk", popCount, connections), pops, "push", ours, 1, report.Noise},
+		)
+		if err != nil {
+			return err
 		}
 		t.line(fmt.Sprintf("pop %d and ack, %d connections", popCount, connections), pops, "push", ours, least(pops.rate()/ours.rate(), 1))
 	}
 	return t.Flush()
+}
+
+func plotPush(connections int, ours, theirs result) error {
+	for _, of := range []struct {
+		name string
+		r    result
+	}{{"okqd", ours}, {"append and fdatasync in groups", theirs}} {
+		if err := report.AddPoint(report.PlotPush, of.name, float64(connections), of.r.rate()); err != nil {
+			return err
+		}
+		if err := report.AddPoint(report.PlotPushP99, of.name, float64(connections), float64(of.r.p99.Microseconds())/1000); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (b *bench) pushTurns(ctx context.Context, okqd, bare *process.Process, connections, queue int) (ours, theirs, pops result, err error) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -23,7 +24,20 @@ var rows = []row{
 	{"postmaster: no store, as little as asynq knows", func(dir, redis, post string) (string, []*process.Process, error) {
 		return postmaster(dir, redis, post)
 	}},
-	{"asynq: task kept as completed in Redis for an hour", asynqRow},
+	{"asynq: task kept as completed in Redis for an hour", func(_, redis, post string) (string, []*process.Process, error) {
+		return peer("asynq", redis, post)
+	}},
+	{"river: job kept as completed in PostgreSQL for a day", func(_, _, post string) (string, []*process.Process, error) {
+		server := os.Getenv("PM_TEST_POSTGRES")
+		if server == "" {
+			return "", nil, errors.New("PM_TEST_POSTGRES is not set; `make services` starts a server")
+		}
+		database, err := newRiverDatabase(context.Background(), server, "river_"+strings.ToLower(rand.Text()))
+		if err != nil {
+			return "", nil, err
+		}
+		return peer("river", database, post)
+	}},
 }
 
 func postmaster(dir, redis, post string, store ...string) (addr string, all []*process.Process, err error) {
@@ -50,13 +64,14 @@ func postmaster(dir, redis, post string, store ...string) (addr string, all []*p
 	return addr, all, err
 }
 
-func asynqRow(_, redis, post string) (addr string, all []*process.Process, err error) {
+// peer starts this program twice, as the two processes of a peer.
+func peer(name, queue, post string) (addr string, all []*process.Process, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", nil, err
 	}
-	for _, role := range []string{"asynq-worker", "asynq-api"} {
-		p, err := process.Start("", self, "-role", role, "-redis", redis, "-post", post)
+	for _, role := range []string{roleWorker, roleAPI} {
+		p, err := process.Start("", self, "-peer", name, "-role", role, "-queue", queue, "-post", post)
 		if err != nil {
 			return "", all, err
 		}

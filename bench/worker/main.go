@@ -40,8 +40,12 @@ func run(ctx context.Context, store string, mails, events, inFlight int) error {
 		return err
 	}
 	defer b.tearDown()
-	for _, latency := range []time.Duration{50 * time.Millisecond, 0} {
-		if err := b.drain(ctx, mails, latency); err != nil {
+	for _, latency := range []time.Duration{200 * time.Millisecond, 100 * time.Millisecond, 50 * time.Millisecond, 20 * time.Millisecond, 0} {
+		n := mails
+		if latency > 50*time.Millisecond {
+			n /= 2 // it takes long enough
+		}
+		if err := b.drain(ctx, n, latency); err != nil {
 			return fmt.Errorf("drain at %v: %w", latency, err)
 		}
 	}

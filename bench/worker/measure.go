@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/levenlabs/postmaster/bench/internal/process"
+	"github.com/levenlabs/postmaster/bench/internal/report"
 	"github.com/levenlabs/postmaster/internal/sendgrid"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
@@ -43,13 +45,26 @@ func (b *bench) drain(ctx context.Context, n int, latency time.Duration) error {
 	if err != nil {
 		return err
 	}
-	if err := b.emptied(ctx, job.QueueEmailNormal); err != nil {
+	database, err := b.databaseCPU(w, func() error { return b.emptied(ctx, job.QueueEmailNormal) })
+	if err != nil {
 		return err
 	}
 	cpu := w.CPUTotal() - base
 	rate := b.sendgrid.Rate()
 	fmt.Printf("drain, SendGrid after %4v: %6.0f mails/s, %d in flight, %4.0f µs CPU per mail, %d posts for %d mails\n",
 		latency, rate, b.inFlight, float64(cpu.Microseconds())/float64(n), b.sendgrid.Taken(), n)
+	if err := plot(latency, rate, b.inFlight); err != nil {
+		return err
+	}
+	if latency == 50*time.Millisecond {
+		err := report.Add(report.Line{
+			What: fmt.Sprintf("drain through pm-worker, SendGrid after %v, %d in flight, ledger in MongoDB", latency, b.inFlight), Value: fmt.Sprintf("%.0f mails/s", rate),
+			Target: ">= 4,000", Met: rate >= 4000, Why: "the database works on the same cores; see docs/performance.md",
+		})
+		if err != nil {
+			return err
+		}
+	}
 	if latency > 0 {
 		return nil
 	}
@@ -57,8 +72,27 @@ func (b *bench) drain(ctx context.Context, n int, latency time.Duration) error {
 	if err := b.postOnly(ctx, mails); err != nil {
 		return err
 	}
-	fmt.Printf("a loop that only posts them: %6.0f mails/s; pm-worker has %.2f of it\n", b.sendgrid.Rate(), rate/b.sendgrid.Rate())
-	return nil
+	ratio := rate / b.sendgrid.Rate()
+	if err := addCosts(n, report.CostWorker, cpu, report.CostDatabase, database); err != nil {
+		return err
+	}
+	fmt.Printf("a loop that only posts them: %6.0f mails/s; pm-worker has %.2f of it\n", b.sendgrid.Rate(), ratio)
+	return report.Add(report.Line{
+		What: "drain through pm-worker, SendGrid at once, ledger in MongoDB", Value: fmt.Sprintf("%.0f mails/s", rate),
+		Against: fmt.Sprintf("a loop that only posts: %.0f mails/s", b.sendgrid.Rate()), Ratio: fmt.Sprintf("%.2f", ratio), Target: ">= 0.5", Met: ratio >= 0.5,
+		Why: "the database works on the same cores, and takes more of them than the rest; with --sqlite or a database elsewhere there is more left",
+	})
+}
+
+// plot has a point for the rate, and one for what so many in flight allow.
+func plot(latency time.Duration, rate float64, inFlight int) error {
+	ms := float64(latency.Milliseconds())
+	if latency > 0 {
+		if err := report.AddPoint(report.PlotSendGrid, "in flight / latency: no worker can do more", ms, float64(inFlight)/latency.Seconds()); err != nil {
+			return err
+		}
+	}
+	return report.AddPoint(report.PlotSendGrid, "pm-worker", ms, rate)
 }
 
 // postOnly posts the same mails through the same transport, from as many goroutines.
@@ -115,13 +149,50 @@ func (b *bench) fold(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	if err := b.emptied(ctx, job.QueueStats); err != nil {
+	database, err := b.databaseCPU(w, func() error { return b.emptied(ctx, job.QueueStats) })
+	if err != nil {
 		return err
 	}
 	took := time.Since(start)
-	fmt.Printf("fold: %6.0f events/s, %3.1f µs CPU each (from the start of the process on)\n", float64(n)/took.Seconds(),
-		float64(w.CPUTotal().Microseconds())/float64(n))
-	return nil
+	rate := float64(n) / took.Seconds()
+	err = report.Add(report.Line{
+		What: "fold through pm-worker into MongoDB", Value: fmt.Sprintf("%.0f events/s", rate), Target: ">= 20,000", Met: rate >= 20_000, Why: report.Noise,
+	})
+	if err != nil {
+		return err
+	}
+	cpu := w.CPUTotal()
+	fmt.Printf("fold: %6.0f events/s, %3.1f µs CPU each (from the start of the process on)\n", rate, float64(cpu.Microseconds())/float64(n))
+	return addCosts(n, report.CostFold, cpu, report.CostDatabaseFold, database)
+}
+
+// databaseCPU is what the database used while a worker did something.
+func (b *bench) databaseCPU(w *process.Process, do func() error) (time.Duration, error) {
+	s, err := newStretch(func() (time.Duration, error) {
+		okqd, err := b.okqd.CPU()
+		if err != nil {
+			return 0, err
+		}
+		worker, err := w.CPU()
+		return okqd + worker, err
+	})
+	if err != nil {
+		return 0, err
+	}
+	if err := do(); err != nil {
+		return 0, err
+	}
+	return s.rest()
+}
+
+// addCosts has what n mails or events cost the worker and the database.
+func addCosts(n int, ofWorker string, worker time.Duration, ofDatabase string, database time.Duration) error {
+	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(n) }
+	fmt.Printf("CPU of the database: %.0f µs each\n", each(database))
+	if err := report.AddCost(ofWorker, each(worker)); err != nil {
+		return err
+	}
+	return report.AddCost(ofDatabase, each(database))
 }
 
 // emptied waits until nothing of a queue is left.

@@ -20,6 +20,7 @@ type bench struct {
 	inFlight                int
 	okq                     *okq.Client
 	okqAddr                 string
+	okqd                    *process.Process
 	sendgrid                *sink.SendGrid
 	stops                   []func()
 	sent                    []string // ids of all mails so far
@@ -51,7 +52,7 @@ func setUp(ctx context.Context, dir, store string, inFlight int) (*bench, error)
 		return nil, err
 	}
 	b.stops = append(b.stops, okqd.Stop)
-	b.okqAddr = okqd.Addr
+	b.okqAddr, b.okqd = okqd.Addr, okqd
 	b.okq, err = okq.New(okq.Options{Addrs: []string{okqd.Addr}})
 	return b, err
 }

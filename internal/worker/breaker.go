@@ -10,11 +10,21 @@ import (
 
 type breaker struct {
 	open     bool
-	failures int       // refusals since it opened, one for each probe
+	away     bool      // it opened because SendGrid gave no answer, and not because it refuses the account
+	failures int       // of probes, and the one it opened for
 	retry    time.Time // when the next probe may go
 	probing  bool      // and one is on its way
-	culprit  job.ID    // whom the latest refusal was about
+	culprit  job.ID    // whom the latest failure was about
 }
+
+const (
+	// awayAfter is how many attempts in a row, nothing else between them, come to nothing when SendGrid is away.
+	awayAfter = 10
+	// maxAway is the longest pause between two probes then; it may be back any moment.
+	maxAway = time.Minute
+	// maxRefused is the longest pause between two probes of an account that is refused: somebody has to mend that.
+	maxRefused = 5 * time.Minute
+)
 
 // report has the gate learn from what became of a mail.
 func (g *gate) report(id job.ID, r sendgrid.Result, probe bool) {
@@ -23,6 +33,7 @@ func (g *gate) report(id job.ID, r sendgrid.Result, probe bool) {
 	defer g.mu.Unlock()
 	switch r.Outcome {
 	case sendgrid.Accepted, sendgrid.Rejected: // either way SendGrid dealt with the mail
+		g.unanswered = 0
 		if r.Outcome == sendgrid.Accepted {
 			g.accepted, g.limits = now, 0
 		}
@@ -30,13 +41,26 @@ func (g *gate) report(id job.ID, r sendgrid.Result, probe bool) {
 			g.closeBreakerLocked()
 		}
 	case sendgrid.Refused:
-		g.tripLocked(now, id, r, probe)
+		g.unanswered = 0
+		g.tripLocked(now, id, r, probe, false)
 	case sendgrid.Limited:
+		g.unanswered = 0
 		g.limitLocked(now, r)
 		g.unprobeLocked(now, probe)
 	default:
+		if g.unanswered++; g.unanswered >= awayAfter {
+			g.tripLocked(now, id, r, probe, true)
+			return
+		}
 		g.unprobeLocked(now, probe)
 	}
+}
+
+// away tells whether SendGrid is taken to be away: then a mail that it does not have is not at fault.
+func (g *gate) away() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.breaker.open && g.breaker.away
 }
 
 // limitLocked begins a pause, unless the mails that were on their way when it began are only telling the same.
@@ -55,17 +79,22 @@ func (g *gate) limitLocked(now time.Time, r sendgrid.Result) {
 	g.log.Warn().Time("until", g.limit).Msg("rate limited by SendGrid, sending pauses")
 }
 
-func (g *gate) tripLocked(now time.Time, id job.ID, r sendgrid.Result, probe bool) {
+// tripLocked opens the breaker, or has the next probe wait for longer.
+func (g *gate) tripLocked(now time.Time, id job.ID, r sendgrid.Result, probe, away bool) {
 	b := &g.breaker
 	if b.open && !probe {
 		return // it was on its way when the breaker opened
 	}
-	b.open, b.probing, b.culprit = true, false, id
+	b.open, b.away, b.probing, b.culprit = true, away, false, id
 	b.failures++
-	b.retry = now.Add(growing(b.failures, 5*time.Minute))
+	b.retry = now.Add(growing(b.failures, b.longest()))
 	g.m.breaker.Set(1)
+	what := "SendGrid refuses the account"
+	if away {
+		what = "SendGrid gives no answer"
+	}
 	g.log.Error().Int("status", r.Status).Str("reason", r.Reason()).Time("until", b.retry).
-		Msg("SendGrid refuses the account, sending stops until a probe gets through")
+		Msg(what + ", sending stops until a probe gets through")
 	g.wakeLocked()
 }
 
@@ -75,8 +104,15 @@ func (g *gate) unprobeLocked(now time.Time, probe bool) {
 		return
 	}
 	g.breaker.probing = false
-	g.breaker.retry = now.Add(growing(g.breaker.failures, 5*time.Minute))
+	g.breaker.retry = now.Add(growing(g.breaker.failures, g.breaker.longest()))
 	g.wakeLocked()
+}
+
+func (b *breaker) longest() time.Duration {
+	if b.away {
+		return maxAway
+	}
+	return maxRefused
 }
 
 func (g *gate) closeBreakerLocked() {
@@ -136,6 +172,8 @@ func (p *passage) report(r sendgrid.Result) {
 
 func (p *passage) abandon() {
 	if !p.reported {
-		p.gate.report(p.id, sendgrid.Result{}, p.probe)
+		p.gate.mu.Lock()
+		defer p.gate.mu.Unlock()
+		p.gate.unprobeLocked(time.Now(), p.probe)
 	}
 }

@@ -43,6 +43,9 @@ func (b *batch) deliver(m *mail) {
 		result.Outcome = sendgrid.NotSent
 	}
 	p.report(result)
+	if result.Outcome == sendgrid.NotSent && w.gate.away() {
+		result.Outcome = sendgrid.Refused
+	}
 	w.conclude(b, m, result)
 }
 

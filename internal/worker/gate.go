@@ -14,23 +14,24 @@ import (
 //
 //	outage    a store does not answer: until it does
 //	limit     SendGrid answered 429: until the time it named, else for a growing pause
-//	breaker   SendGrid refused the account: until a single mail, the probe, gets through after a growing pause
+//	breaker   SendGrid refused the account, or is away: until a single mail, the probe, gets through after a growing pause
 //
 // Mails in hand wait at it, and nothing more is popped, so that no mail spends attempts or deliveries on others' faults.
 type gate struct {
 	log zerolog.Logger
 	m   *metrics
 
-	mu       sync.Mutex    // protects the fields below
-	changed  chan struct{} // closed, and made anew, when a waiter should look again
-	outages  int           // calls to stores that are being repeated
-	limit    time.Time     // the limit's end
-	limits   int           // limits in a row
-	breaker  breaker
-	accepted time.Time // when SendGrid last took a mail
-	hand     int       // mails in hand
-	size     int       // of their contents
-	grudges  map[job.ID]grudge
+	mu         sync.Mutex    // protects the fields below
+	changed    chan struct{} // closed, and made anew, when a waiter should look again
+	outages    int           // calls to stores that are being repeated
+	limit      time.Time     // the limit's end
+	limits     int           // limits in a row
+	unanswered int           // attempts in a row without an answer about the mail or the account
+	breaker    breaker
+	accepted   time.Time // when SendGrid last took a mail
+	hand       int       // mails in hand
+	size       int       // of their contents
+	grudges    map[job.ID]grudge
 }
 
 // A grudge is against a mail that the account was refused over.

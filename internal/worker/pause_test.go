@@ -78,6 +78,35 @@ func TestBadKeyCostsNoMailAnAttempt(t *testing.T) {
 	}
 }
 
+// An outage is longer than all attempts of a mail together, and no mail dies of it.
+func TestSendGridAwayCostsNoMailItsAttempts(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []faults.Fault{faults.Unavailable, faults.Reset} {
+		t.Run(string(fault), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, func(r *rig) { r.cfg.MaxAttempts = 2 })
+			if err := r.sendgrid.SetFaults(faults.Always(fault)); err != nil {
+				t.Fatal(err)
+			}
+			mails := r.mails(100, "a@example.com")
+			r.enqueue(mails...)
+			r.start()
+			r.eventually("some probes", func() bool { return r.worker.gate.failures() >= 4 })
+			if n := r.sendgrid.Counters().Requests; n > int64(r.cfg.Concurrency)+awayAfter+4 {
+				t.Errorf("%d requests to a SendGrid that is away: after some, only one probe at a time may go", n)
+			}
+			r.sendgrid.ClearFaults()
+			for _, e := range mails {
+				r.ends(e, stats.Accepted)
+				r.accepted(e, 1)
+			}
+			if n := r.total(job.QueueEmailDead); n != 0 {
+				t.Errorf("%d dead letters", n)
+			}
+		})
+	}
+}
+
 func (g *gate) failures() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -19,8 +19,18 @@ import (
 
 // Build puts programs of the product into dir.
 func Build(ctx context.Context, dir string, packages ...string) error {
-	build := exec.CommandContext(ctx, "go", append([]string{"build", "-o", dir}, packages...)...)
+	return build(ctx, append([]string{"-o", dir}, packages...)...)
+}
+
+// BuildReleased does so as the images are built: static, and without symbols.
+func BuildReleased(ctx context.Context, dir string, packages ...string) error {
+	return build(ctx, append([]string{"-trimpath", "-ldflags", "-s -w", "-o", dir}, packages...)...)
+}
+
+func build(ctx context.Context, args ...string) error {
+	build := exec.CommandContext(ctx, "go", append([]string{"build"}, args...)...)
 	build.Dir = ".."
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}
