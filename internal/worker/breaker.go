@@ -18,8 +18,10 @@ type breaker struct {
 }
 
 const (
-	// awayAfter is how many attempts in a row, nothing else between them, come to nothing when SendGrid is away.
-	awayAfter = 10
+	// SendGrid is away when so many recipients in a row, one after the other, cannot be sent to for want of an answer:
+	// fewer will do if that has lasted for a while. One recipient alone is nobody's outage.
+	awayAfter, awayAfterLong = 20, 5
+	awayLong                 = time.Minute
 	// maxAway is the longest pause between two probes then; it may be back any moment.
 	maxAway = time.Minute
 	// maxRefused is the longest pause between two probes of an account that is refused: somebody has to mend that.
@@ -27,13 +29,13 @@ const (
 )
 
 // report has the gate learn from what became of a mail.
-func (g *gate) report(id job.ID, r sendgrid.Result, probe bool) {
+func (g *gate) report(id job.ID, to string, r sendgrid.Result, probe bool) {
 	now := time.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch r.Outcome {
 	case sendgrid.Accepted, sendgrid.Rejected: // either way SendGrid dealt with the mail
-		g.unanswered = 0
+		clear(g.unanswered)
 		if r.Outcome == sendgrid.Accepted {
 			g.accepted, g.limits = now, 0
 		}
@@ -41,19 +43,31 @@ func (g *gate) report(id job.ID, r sendgrid.Result, probe bool) {
 			g.closeBreakerLocked()
 		}
 	case sendgrid.Refused:
-		g.unanswered = 0
+		clear(g.unanswered)
 		g.tripLocked(now, id, r, probe, false)
 	case sendgrid.Limited:
-		g.unanswered = 0
+		clear(g.unanswered)
 		g.limitLocked(now, r)
 		g.unprobeLocked(now, probe)
 	default:
-		if g.unanswered++; g.unanswered >= awayAfter {
+		if g.unansweredLocked(now, to) {
 			g.tripLocked(now, id, r, probe, true)
 			return
 		}
 		g.unprobeLocked(now, probe)
 	}
+}
+
+// unansweredLocked counts one more recipient, and tells whether SendGrid is away.
+func (g *gate) unansweredLocked(now time.Time, to string) bool {
+	if len(g.unanswered) == 0 {
+		g.answered = now
+	}
+	if len(g.unanswered) < awayAfter {
+		g.unanswered[to] = struct{}{}
+	}
+	n := len(g.unanswered)
+	return n >= awayAfter || n >= awayAfterLong && now.Sub(g.answered) >= awayLong
 }
 
 // away tells whether SendGrid is taken to be away: then a mail that it does not have is not at fault.
@@ -150,6 +164,7 @@ func (g *gate) blame(id job.ID) bool {
 type passage struct {
 	gate     *gate
 	id       job.ID
+	to       string
 	probe    bool
 	reported bool
 }
@@ -167,7 +182,7 @@ func (p *passage) stillOpen() bool {
 
 func (p *passage) report(r sendgrid.Result) {
 	p.reported = true
-	p.gate.report(p.id, r, p.probe)
+	p.gate.report(p.id, p.to, r, p.probe)
 }
 
 func (p *passage) abandon() {

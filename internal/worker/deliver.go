@@ -28,7 +28,7 @@ func (b *batch) deliver(m *mail) {
 		b.repeat(m)
 		return
 	}
-	p := &passage{gate: w.gate, id: m.id(), probe: probe}
+	p := &passage{gate: w.gate, id: m.id(), to: m.email.To, probe: probe}
 	defer p.abandon()
 	if !b.begin(m) {
 		return

@@ -21,17 +21,19 @@ type gate struct {
 	log zerolog.Logger
 	m   *metrics
 
-	mu         sync.Mutex    // protects the fields below
-	changed    chan struct{} // closed, and made anew, when a waiter should look again
-	outages    int           // calls to stores that are being repeated
-	limit      time.Time     // the limit's end
-	limits     int           // limits in a row
-	unanswered int           // attempts in a row without an answer about the mail or the account
-	breaker    breaker
-	accepted   time.Time // when SendGrid last took a mail
-	hand       int       // mails in hand
-	size       int       // of their contents
-	grudges    map[job.ID]grudge
+	mu       sync.Mutex    // protects the fields below
+	changed  chan struct{} // closed, and made anew, when a waiter should look again
+	outages  int           // calls to stores that are being repeated
+	limit    time.Time     // the limit's end
+	limits   int           // limits in a row
+	breaker  breaker
+	accepted time.Time // when SendGrid last took a mail
+	hand     int       // mails in hand
+	size     int       // of their contents
+	grudges  map[job.ID]grudge
+
+	unanswered map[string]struct{} // recipients of attempts in a row without an answer about the mail or the account
+	answered   time.Time           // no later than this came the last answer before them
 }
 
 // A grudge is against a mail that the account was refused over.
@@ -52,7 +54,7 @@ const (
 const maxHand = 64 << 20
 
 func newGate(log zerolog.Logger, m *metrics) *gate {
-	return &gate{log: log.With().Str("component", "gate").Logger(), m: m, changed: make(chan struct{}), grudges: map[job.ID]grudge{}}
+	return &gate{log: log.With().Str("component", "gate").Logger(), m: m, changed: make(chan struct{}), grudges: map[job.ID]grudge{}, unanswered: map[string]struct{}{}}
 }
 
 // wait returns once mails may pass, or ctx ended. With the breaker open that is when a probe may: see pass.

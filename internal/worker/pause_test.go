@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -88,7 +89,10 @@ func TestSendGridAwayCostsNoMailItsAttempts(t *testing.T) {
 			if err := r.sendgrid.SetFaults(faults.Always(fault)); err != nil {
 				t.Fatal(err)
 			}
-			mails := r.mails(100, "a@example.com")
+			var mails []*job.Email
+			for i := range 100 {
+				mails = append(mails, r.mail(fmt.Sprintf("a%d@example.com", i)))
+			}
 			r.enqueue(mails...)
 			r.start()
 			r.eventually("some probes", func() bool { return r.worker.gate.failures() >= 4 })
@@ -167,7 +171,7 @@ func TestProbesGrowRareAndEndWithTheFirstSuccess(t *testing.T) {
 		g := newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry()))
 		refused := sendgrid.Result{Outcome: sendgrid.Refused, Status: 401}
 		start := time.Now()
-		g.report("m", refused, false)
+		g.report("m", "a@example.com", refused, false)
 		var last time.Duration
 		probes := 0
 		for time.Since(start) < time.Hour {
@@ -182,7 +186,7 @@ func TestProbesGrowRareAndEndWithTheFirstSuccess(t *testing.T) {
 			if open, _ := g.pass("m"); open {
 				t.Fatal("two probes at a time")
 			}
-			g.report("m", refused, true)
+			g.report("m", "a@example.com", refused, true)
 			probes++
 		}
 		if probes > 40 || last < 2*time.Minute || last > 5*time.Minute {
@@ -192,7 +196,7 @@ func TestProbesGrowRareAndEndWithTheFirstSuccess(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, probe := g.pass("m")
-		g.report("m", sendgrid.Result{Outcome: sendgrid.Accepted}, probe)
+		g.report("m", "a@example.com", sendgrid.Result{Outcome: sendgrid.Accepted}, probe)
 		if open, probe := g.pass("m"); !open || probe {
 			t.Errorf("pass = %v, %v after a success; want open to all", open, probe)
 		}
@@ -204,7 +208,7 @@ func TestProbeThatNeverReportsIsReplaced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry()))
-		g.report("m", sendgrid.Result{Outcome: sendgrid.Refused}, false)
+		g.report("m", "a@example.com", sendgrid.Result{Outcome: sendgrid.Refused}, false)
 		for range 3 {
 			if err := g.wait(t.Context()); err != nil {
 				t.Fatal(err)
@@ -223,7 +227,7 @@ func TestOnlyTheMailsInHandProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry()))
 		g.hold(3, 300)
-		g.report("m", sendgrid.Result{Outcome: sendgrid.Refused}, false)
+		g.report("m", "a@example.com", sendgrid.Result{Outcome: sendgrid.Refused}, false)
 		popped := make(chan error, 1)
 		go func() { popped <- g.waitPop(t.Context()) }()
 		time.Sleep(time.Hour)
@@ -261,7 +265,7 @@ func TestRefusedMailLeavesTheProbeToOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry()))
 		g.hold(1, 100)
-		g.report("odd", sendgrid.Result{Outcome: sendgrid.Refused}, false)
+		g.report("odd", "a@example.com", sendgrid.Result{Outcome: sendgrid.Refused}, false)
 		if err := g.waitPop(t.Context()); err != nil { // another is let in, for it
 			t.Fatal(err)
 		}
@@ -272,7 +276,7 @@ func TestRefusedMailLeavesTheProbeToOthers(t *testing.T) {
 		if open, probe := g.pass("other"); !open || !probe {
 			t.Error("the other mail is not let through as the probe")
 		}
-		g.report("other", sendgrid.Result{Outcome: sendgrid.Refused}, true)
+		g.report("other", "a@example.com", sendgrid.Result{Outcome: sendgrid.Refused}, true)
 		if err := g.wait(t.Context()); err != nil {
 			t.Fatal(err)
 		}

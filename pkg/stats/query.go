@@ -1,8 +1,6 @@
 package stats
 
 import (
-	"encoding/binary"
-	"encoding/hex"
 	"slices"
 	"time"
 
@@ -29,9 +27,7 @@ func (q *Query) firstID() job.ID {
 	if q.Before != nil {
 		return q.Before.ID
 	}
-	var b [12]byte
-	binary.BigEndian.PutUint32(b[:], uint32(time.Now().Add(24*time.Hour).Unix()))
-	return job.ID(hex.EncodeToString(b[:]))
+	return idOf(time.Now().Add(24 * time.Hour))
 }
 
 // merge makes one answer of those for several spellings.
