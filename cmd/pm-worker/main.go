@@ -46,7 +46,7 @@ func newCommand() *cobra.Command {
 			env.Ready.Add("store", stores.Ping)
 			sender := sendgrid.New(sgCfg, cfg.Environment, cfg.Concurrency)
 			defer sender.Close()
-			deps := worker.Deps{Queue: client, Sender: sender, Stats: stores.Stats, Prefs: stores.Prefs}
+			deps := worker.Deps{Queue: client, Sender: sender, Stats: stores.Stats, Prefs: stores.Prefs, Beats: stores.Beats}
 			w, err := worker.New(cfg, deps, env.Log, env.Metrics)
 			if err != nil {
 				return err

@@ -36,7 +36,7 @@ the store, so it runs anywhere beside them; postmaster serve and postmaster demo
 			defer stores.Close()
 			env.Ready.Add("store", stores.Ping)
 			deps := console.Deps{
-				Queue: client, Records: stores.Stats, Prefs: stores.Prefs, Letters: console.NewLetters(client, stores.Stats),
+				Queue: client, Records: stores.Stats, Prefs: stores.Prefs, Beats: stores.Beats, Letters: console.NewLetters(client, stores.Stats),
 			}
 			c, err := console.New(cfg, deps, env.Log)
 			if err != nil {

@@ -22,6 +22,9 @@ type Config struct {
 	PasswordFile         string
 	ReadOnlyPasswordFile string
 	FlagNames            map[string]string // by bit
+	TrustedProxies       []string
+	UserHeader           string
+	Operators            []string
 }
 
 // AddFlags defines the flags.
@@ -29,6 +32,9 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Addr, "console-addr", DefaultAddr, "address of the console; other machines may reach it only with --console-password-file")
 	fs.StringVar(&c.PasswordFile, "console-password-file", "", "file with the console's password, 12 bytes or more; without it there is no login")
 	fs.StringVar(&c.ReadOnlyPasswordFile, "console-read-only-password-file", "", "file with another password, for users who may look and change nothing")
+	fs.StringSliceVar(&c.TrustedProxies, "console-trusted-proxies", nil, "addresses or networks of a proxy that logs users in and names them in --console-user-header")
+	fs.StringVar(&c.UserHeader, "console-user-header", "X-Forwarded-User", "header in which that proxy names the user")
+	fs.StringSliceVar(&c.Operators, "console-operators", nil, "users of that proxy who may change things; * for all; others look")
 	fs.StringToStringVar(&c.FlagNames, "flag-names", nil, "what the bits of mails' flags mean, for people: 2=news,4=digest")
 }
 
@@ -37,8 +43,17 @@ func (c *Config) Validate() error {
 	var errs []error
 	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
 		errs = append(errs, fmt.Errorf("--console-addr: %w", err))
-	} else if c.PasswordFile == "" && !isLoopback(c.Addr) {
-		errs = append(errs, fmt.Errorf("--console-addr: %s can be reached from other machines: set --console-password-file, or listen on 127.0.0.1", c.Addr))
+	} else if c.PasswordFile == "" && len(c.TrustedProxies) == 0 && !isLoopback(c.Addr) {
+		errs = append(errs, fmt.Errorf("--console-addr: %s can be reached from other machines: set --console-password-file or --console-trusted-proxies, or listen on 127.0.0.1", c.Addr))
+	}
+	if _, err := parseNetworks(c.TrustedProxies); err != nil {
+		errs = append(errs, err)
+	}
+	if len(c.TrustedProxies) > 0 && c.UserHeader == "" {
+		errs = append(errs, errors.New("--console-user-header must not be empty with --console-trusted-proxies"))
+	}
+	if len(c.Operators) > 0 && len(c.TrustedProxies) == 0 {
+		errs = append(errs, errors.New("--console-operators needs --console-trusted-proxies"))
 	}
 	if c.ReadOnlyPasswordFile != "" && c.PasswordFile == "" {
 		errs = append(errs, errors.New("--console-read-only-password-file needs --console-password-file"))

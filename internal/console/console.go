@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/levenlabs/postmaster/internal/web"
+	"github.com/levenlabs/postmaster/pkg/heartbeat"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
 	"github.com/levenlabs/postmaster/pkg/prefs"
@@ -31,6 +32,7 @@ type Records interface {
 	CountUnknown(ctx context.Context, atMost int) (int, error)
 	Lookup(ctx context.Context, ids []job.ID) (map[job.ID]*stats.Record, error)
 	Find(ctx context.Context, q stats.Query) ([]*stats.Record, error)
+	Tally(ctx context.Context, from, to time.Time) ([]stats.Tally, error)
 }
 
 // Prefs is what the console asks of the preferences.
@@ -44,6 +46,7 @@ type Deps struct {
 	Queue   Queue
 	Records Records // nil, as is Prefs: there is no store
 	Prefs   Prefs
+	Beats   heartbeat.Store // nil likewise
 	Letters Letters
 }
 
@@ -53,10 +56,12 @@ type Console struct {
 	deps     Deps
 	log      zerolog.Logger
 	gate     *gate
+	proxy    *proxy // nil: none is trusted
 	sessions *sessions
 	kinds    []kind
 	pages    web.Pages
 	watch    *watch
+	health   *health      // nil without a store
 	listener net.Listener // set by Listen
 }
 
@@ -69,7 +74,7 @@ func New(cfg Config, deps Deps, log zerolog.Logger) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := web.ParsePages(files(), functions, "login", "fault", "now", "mails", "mail", "recipient", "dead", "ask")
+	pages, err := web.ParsePages(files(), functions, "login", "fault", "now", "mails", "mail", "recipient", "dead", "ask", "health")
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +83,21 @@ func New(cfg Config, deps Deps, log zerolog.Logger) (*Console, error) {
 		return nil, err
 	}
 	log = log.With().Str("component", "console").Logger()
-	return &Console{
+	c := &Console{
 		cfg: cfg, deps: deps, log: log, gate: newGate(passwords), sessions: newSessions(), kinds: kinds,
 		pages: pages, watch: newWatch(deps, time.Now),
-	}, nil
+	}
+	if len(cfg.TrustedProxies) > 0 {
+		networks, err := parseNetworks(cfg.TrustedProxies)
+		if err != nil {
+			return nil, err
+		}
+		c.proxy = &proxy{networks, cfg.UserHeader, cfg.Operators}
+	}
+	if deps.Records != nil {
+		c.health = newHealth(deps.Records, log, time.Now)
+	}
+	return c, nil
 }
 
 func files() fs.FS {
@@ -113,6 +129,9 @@ func (c *Console) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return web.Serve(ctx, c.listener, c.handler()) })
 	g.Go(func() error { c.watch.run(ctx); return nil })
+	if c.health != nil {
+		g.Go(func() error { c.health.run(ctx); return nil })
+	}
 	return g.Wait()
 }
 
@@ -128,6 +147,7 @@ func (c *Console) handler() http.Handler {
 	inside.HandleFunc("GET /mails/{id}/html", c.serveHTML)
 	inside.HandleFunc("GET /recipient", c.pageRecipient)
 	inside.HandleFunc("POST /recipient", c.formPrefs)
+	inside.HandleFunc("GET /health", c.pageHealth)
 	inside.HandleFunc("GET /dead", c.pageDead)
 	inside.HandleFunc("GET /dead/ask", c.pageAsk)
 	inside.HandleFunc("POST /dead", c.formDead)

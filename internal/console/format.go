@@ -9,7 +9,7 @@ import (
 
 // functions are what the templates call.
 var functions = template.FuncMap{
-	"count": count, "perSecond": perSecond, "ago": ago, "clock": clock, "stamp": stamp, "unix": unix,
+	"count": count, "perSecond": perSecond, "ago": ago, "clock": clock, "stamp": stamp, "unix": unix, "outcomes": newOutcomes,
 }
 
 // count groups digits: 1,234,567.

@@ -19,6 +19,9 @@ func (c *Console) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		u, ok := c.admit(r)
 		switch {
+		case !ok && c.gate.open() && c.proxy != nil:
+			http.Error(w, "Come through the proxy that logs you in.", http.StatusUnauthorized)
+			return
 		case !ok && c.gate.open():
 			http.Error(w, "This console has no password, and so answers only as localhost.", http.StatusMisdirectedRequest)
 			return
@@ -41,6 +44,11 @@ func (c *Console) guard(next http.Handler) http.Handler {
 // admit tells who makes the request. Without passwords that is whoever sits at this machine, but not a page of another
 // site whose name leads to this machine (DNS rebinding): its requests name that site as their host.
 func (c *Console) admit(r *http.Request) (user, bool) {
+	if c.proxy != nil {
+		if u, ok := c.proxy.user(r); ok || c.gate.open() {
+			return u, ok
+		}
+	}
 	if c.gate.open() {
 		return user{Name: "local", Role: operator}, isLoopback(r.Host)
 	}

@@ -84,6 +84,7 @@ type queueView struct {
 	Name                                     string
 	Total, Ready, Leased, Delayed, Consumers int
 	Oldest                                   time.Duration
+	Paused                                   bool
 	In, Out                                  float64 // a second; less than 0: not known
 	Depth, Rates                             plot
 }

@@ -20,7 +20,7 @@ type page struct {
 }
 
 func (c *Console) page(r *http.Request, name, title string) page {
-	return page{Title: title, Page: name, Revision: c.watch.feed.Revision(), User: userOf(r), Login: !c.gate.open()}
+	return page{Title: title, Page: name, Revision: c.watch.feed.Revision(), User: userOf(r), Login: !c.gate.open() && !userOf(r).Proxied}
 }
 
 // CanAct tells whether the page shows what changes things.

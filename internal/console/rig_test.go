@@ -73,7 +73,7 @@ func newRig(t *testing.T, change ...option) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.stores.Close() })
-	cfg, deps := console.Config{Addr: "127.0.0.1:0"}, console.Deps{Queue: r.okq, Records: r.stores.Stats, Prefs: r.stores.Prefs, Letters: console.NewLetters(r.okq, r.stores.Stats)}
+	cfg, deps := console.Config{Addr: "127.0.0.1:0"}, console.Deps{Queue: r.okq, Records: r.stores.Stats, Prefs: r.stores.Prefs, Beats: r.stores.Beats, Letters: console.NewLetters(r.okq, r.stores.Stats)}
 	for _, f := range change {
 		f(&cfg, &deps)
 	}
@@ -189,6 +189,13 @@ func (r *rig) enqueue(e *job.Email, opts ...okq.PushOption) {
 		r.Fatal(err)
 	}
 	if err := r.okq.Push(r.Context(), okq.Event{Queue: e.Queue(), ID: string(e.ID), Contents: contents}, opts...); err != nil {
+		r.Fatal(err)
+	}
+}
+
+func (r *rig) push(queue, id string, contents []byte) {
+	r.Helper()
+	if err := r.okq.Push(r.Context(), okq.Event{Queue: queue, ID: id, Contents: contents}); err != nil {
 		r.Fatal(err)
 	}
 }

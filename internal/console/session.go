@@ -24,6 +24,7 @@ type user struct {
 	Name    string    `json:"name"` // as they gave it: it is for the log, the password is what lets them in
 	Role    role      `json:"role"`
 	Expires time.Time `json:"expires"`
+	Proxied bool      `json:"-"` // a proxy logged them in
 }
 
 const (

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/levenlabs/postmaster/internal/web"
+	"github.com/levenlabs/postmaster/pkg/heartbeat"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
 )
@@ -30,6 +31,8 @@ type watch struct {
 
 	mu      sync.Mutex // protects the fields below
 	queues  map[string]*history
+	paused  map[string]bool
+	beats   []heartbeat.Beat
 	unknown int
 	at      time.Time // of the latest sample
 	fault   error     // why there is none since
@@ -63,19 +66,30 @@ func (w *watch) sample(ctx context.Context) {
 	if err == nil {
 		traffic, err = w.deps.Queue.Traffic(ctx)
 	}
-	var unknown int
-	var storeErr error
-	if w.deps.Records != nil {
-		unknown, storeErr = w.deps.Records.CountUnknown(ctx, maxUnknown)
-	}
-	w.keep(statuses, traffic, unknown, err, storeErr)
+	w.keep(statuses, traffic, err)
+	w.keepStored(ctx)
 	w.feed.Changed()
 }
 
-func (w *watch) keep(statuses []okq.QueueStatus, traffic map[string]okq.Traffic, unknown int, err, storeErr error) {
+// keepStored takes what the store knows.
+func (w *watch) keepStored(ctx context.Context) {
+	if w.deps.Records == nil {
+		return
+	}
+	unknown, err := w.deps.Records.CountUnknown(ctx, maxUnknown)
+	var beats []heartbeat.Beat
+	if err == nil && w.deps.Beats != nil {
+		beats, err = w.deps.Beats.Since(ctx, w.now().Add(-heartbeat.Fresh))
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.unknown, w.fault, w.store = unknown, err, storeErr
+	w.unknown, w.beats, w.store = unknown, beats, err
+}
+
+func (w *watch) keep(statuses []okq.QueueStatus, traffic map[string]okq.Traffic, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fault = err
 	if err != nil {
 		return
 	}
@@ -84,7 +98,12 @@ func (w *watch) keep(statuses []okq.QueueStatus, traffic map[string]okq.Traffic,
 	for _, name := range ownQueues {
 		seen[name] = okq.QueueStatus{Queue: name} // okq does not name the empty ones
 	}
+	w.paused = map[string]bool{}
 	for _, s := range statuses {
+		if q, ok := job.PausedBy(s.Queue); ok {
+			w.paused[q] = s.Total > 0
+			continue
+		}
 		seen[s.Queue] = s
 	}
 	for name := range w.queues {
@@ -112,6 +131,7 @@ var ownQueues = []string{job.QueueEmailHigh, job.QueueEmailNormal, job.QueueStat
 // A standing is how everything stands.
 type standing struct {
 	Queues  []queueView
+	Beats   []beatView
 	Unknown int
 	At      time.Time
 	Fault   error
@@ -124,7 +144,12 @@ func (w *watch) look() standing {
 	defer w.mu.Unlock()
 	s := standing{Unknown: w.unknown, At: w.at, Fault: w.fault, Store: w.store}
 	for name, h := range w.queues {
-		s.Queues = append(s.Queues, h.view(name, w.now()))
+		v := h.view(name, w.now())
+		v.Paused = w.paused[name]
+		s.Queues = append(s.Queues, v)
+	}
+	for _, b := range w.beats {
+		s.Beats = append(s.Beats, newBeatView(b, w.now()))
 	}
 	place := func(name string) int {
 		if i := slices.Index(ownQueues, name); i >= 0 {

@@ -73,7 +73,7 @@ func (s *System) addParts(cfg Config, env cmdutil.Env) (err error) {
 		return err
 	}
 	s.sender = sendgrid.New(cfg.SendGrid, cfg.Worker.Environment, cfg.Worker.Concurrency)
-	workerDeps := worker.Deps{Queue: s.client, Sender: s.sender, Stats: s.stores.Stats, Prefs: s.stores.Prefs}
+	workerDeps := worker.Deps{Queue: s.client, Sender: s.sender, Stats: s.stores.Stats, Prefs: s.stores.Prefs, Beats: s.stores.Beats}
 	if s.worker, err = worker.New(cfg.Worker, workerDeps, env.Log, env.Metrics); err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (s *System) addConsole(cfg Config, env cmdutil.Env) (err error) {
 		return nil
 	}
 	deps := console.Deps{
-		Queue: s.client, Records: s.stores.Stats, Prefs: s.stores.Prefs, Letters: console.NewLetters(s.client, s.stores.Stats),
+		Queue: s.client, Records: s.stores.Stats, Prefs: s.stores.Prefs, Beats: s.stores.Beats, Letters: console.NewLetters(s.client, s.stores.Stats),
 	}
 	if s.Console, err = console.New(cfg.Console, deps, env.Log); err != nil {
 		return err

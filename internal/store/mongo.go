@@ -16,6 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
+	"github.com/levenlabs/postmaster/pkg/heartbeat"
 	"github.com/levenlabs/postmaster/pkg/idempotency"
 	"github.com/levenlabs/postmaster/pkg/prefs"
 	"github.com/levenlabs/postmaster/pkg/stats"
@@ -66,7 +67,11 @@ func prepareMongo(ctx context.Context, db *mongo.Database, log zerolog.Logger) (
 	if err != nil {
 		return nil, err
 	}
-	return &Stores{Prefs: preferences, Stats: records, Keys: keys, ping: ping, close: []func() error{preferences.Close}}, nil
+	beats, err := heartbeat.NewMongo(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	return &Stores{Prefs: preferences, Stats: records, Keys: keys, Beats: beats, ping: ping, close: []func() error{preferences.Close}}, nil
 }
 
 // clientOptions are the defaults, and over them what the URI says. A write is acknowledged once it survives the loss of

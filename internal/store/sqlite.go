@@ -12,6 +12,7 @@ import (
 	_ "modernc.org/sqlite" // the driver
 
 	"github.com/levenlabs/postmaster/pkg/database"
+	"github.com/levenlabs/postmaster/pkg/heartbeat"
 	"github.com/levenlabs/postmaster/pkg/idempotency"
 	"github.com/levenlabs/postmaster/pkg/prefs"
 	"github.com/levenlabs/postmaster/pkg/stats"
@@ -30,6 +31,7 @@ const (
 var migrations = []string{
 	prefs.SQLiteSchema + stats.SQLiteSchema + idempotency.SQLiteSchema,
 	stats.SQLiteGaps,
+	heartbeat.SQLiteSchema,
 }
 
 func openSQLite(ctx context.Context, path string) (*Stores, error) {
@@ -45,6 +47,7 @@ func openSQLite(ctx context.Context, path string) (*Stores, error) {
 		Prefs: prefs.NewSQLite(read, write),
 		Stats: records,
 		Keys:  idempotency.NewSQLite(read, write),
+		Beats: heartbeat.NewSQLite(read, write),
 		ping:  read.PingContext,
 		close: []func() error{records.Close, read.Close, write.Close},
 	}, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/levenlabs/postmaster/pkg/heartbeat"
 	"github.com/levenlabs/postmaster/pkg/idempotency"
 	"github.com/levenlabs/postmaster/pkg/prefs"
 	"github.com/levenlabs/postmaster/pkg/stats"
@@ -16,6 +17,7 @@ type Stores struct {
 	Prefs prefs.Store
 	Stats stats.Store
 	Keys  idempotency.Store
+	Beats heartbeat.Store
 
 	ping  func(context.Context) error
 	close []func() error // in the order to call them

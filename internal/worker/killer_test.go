@@ -50,7 +50,7 @@ func TestKillableWorker(t *testing.T) {
 	}
 	defer client.Close()
 	sender := sendgrid.New(sendgrid.Config{Key: "SG.test", URL: os.Getenv("PM_TEST_KILLABLE_SENDGRID")}, "test", 4)
-	w, err := New(killableConfig(), Deps{client, sender, stores.Stats, killable{stores.Prefs}}, zerolog.Nop(), prometheus.NewRegistry())
+	w, err := New(killableConfig(), Deps{Queue: client, Sender: sender, Stats: stores.Stats, Prefs: killable{stores.Prefs}}, zerolog.Nop(), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/levenlabs/postmaster/internal/sandbox/sandboxtest"
 	"github.com/levenlabs/postmaster/internal/sendgrid"
 	"github.com/levenlabs/postmaster/internal/store"
+	"github.com/levenlabs/postmaster/pkg/heartbeat"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
 	"github.com/levenlabs/postmaster/pkg/prefs"
@@ -31,6 +32,7 @@ type rig struct {
 	*testing.T
 	okq      *okq.Client
 	store    *cut
+	beats    heartbeat.Store
 	sendgrid *sandbox.Sandbox
 	cfg      Config
 	mongo    string // the store's URI; empty: an SQLite file
@@ -65,7 +67,7 @@ func newRig(t *testing.T, change ...func(*rig)) *rig {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { stores.Close() })
-		r.store.Store, r.store.prefs = stores.Stats, stores.Prefs
+		r.store.Store, r.store.prefs, r.beats = stores.Stats, stores.Prefs, stores.Beats
 	}
 	if r.okq == nil {
 		r.addr = okqdtest.RunT(t).Addr
@@ -91,7 +93,7 @@ func (r *rig) start() (stop func()) {
 		r.Fatal(err)
 	}
 	sender := sendgrid.New(sendgrid.Config{Key: "SG.test", URL: r.sendgrid.URL()}, r.cfg.Environment, r.cfg.Concurrency)
-	deps := Deps{Queue: r.okq, Sender: sender}
+	deps := Deps{Queue: r.okq, Sender: sender, Beats: r.beats}
 	if r.wrap != nil {
 		deps.Sender = r.wrap(sender)
 	}

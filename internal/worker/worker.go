@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/levenlabs/postmaster/internal/sendgrid"
+	"github.com/levenlabs/postmaster/pkg/heartbeat"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
 	"github.com/levenlabs/postmaster/pkg/prefs"
@@ -31,6 +32,7 @@ type Deps struct {
 	Sender Sender
 	Stats  stats.Store
 	Prefs  prefs.Store
+	Beats  heartbeat.Store // may be nil
 }
 
 const (
@@ -104,6 +106,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	var watch sync.WaitGroup
 	watch.Go(func() { w.watchBacklog(watching) })
 	watch.Go(func() { w.pauses.watch(watching) })
+	watch.Go(func() { w.beat(watching) })
 	err = running.Wait()
 	stopWatching()
 	watch.Wait()

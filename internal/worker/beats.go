@@ -1,0 +1,68 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/levenlabs/postmaster/pkg/heartbeat"
+)
+
+// beat tells those who look at the console how this worker stands, until ctx ends. A store that is away is told of by
+// the log and the metrics already.
+func (w *Worker) beat(ctx context.Context) {
+	if w.deps.Beats == nil {
+		return
+	}
+	started := time.Now()
+	ticker := time.NewTicker(heartbeat.Every)
+	defer ticker.Stop()
+	for {
+		w.writeBeat(ctx, started, false)
+		select {
+		case <-ctx.Done():
+			w.writeBeat(context.WithoutCancel(ctx), started, true)
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (w *Worker) writeBeat(ctx context.Context, started time.Time, ended bool) {
+	ctx, cancel := context.WithTimeout(ctx, heartbeat.Every)
+	defer cancel()
+	b := heartbeat.Beat{
+		Worker: workerName(), Started: started, At: time.Now(), Queues: w.cfg.Queues, Ended: ended,
+	}
+	b.State, b.Until, b.InHand = w.gate.standing()
+	if err := w.deps.Beats.Beat(ctx, b); err != nil && ctx.Err() == nil {
+		w.log.Debug().Err(err).Msg("heartbeat not written")
+	}
+}
+
+// workerName is the host's name, which in Kubernetes is the pod's, and the process.
+func workerName() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "worker"
+	}
+	return fmt.Sprintf("%s/%d", host, os.Getpid())
+}
+
+// standing is what keeps the gate shut, and until when at least.
+func (g *gate) standing() (state string, until time.Time, inHand int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.outages > 0:
+		return heartbeat.StoreAway, time.Time{}, g.hand
+	case g.breaker.open && g.breaker.away:
+		return heartbeat.Away, g.breaker.retry, g.hand
+	case g.breaker.open:
+		return heartbeat.Refused, g.breaker.retry, g.hand
+	case time.Now().Before(g.limit):
+		return heartbeat.RateLimited, g.limit, g.hand
+	}
+	return heartbeat.Sending, time.Time{}, g.hand
+}
