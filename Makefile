@@ -1,7 +1,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help build test test-fast test-race test-heavy test-deploy image fault-worker lint fmt fuzz bench bench-go bench-footprint bench-peers fault-hooks bench-worker bench-api bench-hooks bench-okq chaos services services-down
+.PHONY: help build test test-fast test-race test-heavy test-deploy image man fault-worker lint fmt fuzz bench bench-go bench-footprint bench-peers fault-hooks bench-worker bench-api bench-hooks bench-okq chaos services services-down
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test-heavy: ## The tests that take minutes (TestHeavy…), against services that
 
 test-deploy: ## The Kubernetes manifests, against strict schemas and the programs' own flags; no services needed
 	@scripts/services deploy go test -count=1 ./deploy/...
+
+man: ## Man pages and completions of all programs, into dist/man and dist/completions
+	@scripts/man
 
 image: ## Container images without Docker, as OCI layouts in dist/, and what is inside them
 	@go run ./deploy/image --version "$(VERSION)" --out dist

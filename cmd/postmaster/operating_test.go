@@ -22,7 +22,7 @@ import (
 // newYear is when everything in the page's world happened.
 var newYear = time.Unix(1767225600, 0)
 
-// world has what docs/operating.md shows: a mail that waits and three that died, of one of which an event came later.
+// world has what the pages show: a mail that waits and three that died, of one of which an event came later.
 func world(t *testing.T) {
 	t.Helper()
 	ctx := t.Context()
@@ -96,23 +96,27 @@ func died(ctx context.Context, t *testing.T, client *okq.Client, records stats.S
 
 var consoleBlock = regexp.MustCompile("(?s)```console\n(.*?)```")
 
-// TestOperatingPage executes docs/operating.md.
-func TestOperatingPage(t *testing.T) {
-	world(t)
-	page, err := os.ReadFile("../../docs/operating.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	commands := 0
-	for _, block := range consoleBlock.FindAllStringSubmatch(string(page), -1) {
-		for _, step := range strings.Split("\n"+block[1], "\n$ ")[1:] {
-			commands++
-			line, want, _ := strings.Cut(step, "\n")
-			follow(t, line, strings.TrimSpace(want))
-		}
-	}
-	if commands < 15 {
-		t.Errorf("only %d commands are on the page", commands)
+// TestOperatingPages executes docs/operating.md, and the page of the dead letters.
+func TestOperatingPages(t *testing.T) {
+	for page, least := range map[string]int{"operating.md": 11, "tasks/dead-letters.md": 7} {
+		t.Run(page, func(t *testing.T) {
+			world(t)
+			text, err := os.ReadFile("../../docs/" + page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			commands := 0
+			for _, block := range consoleBlock.FindAllStringSubmatch(string(text), -1) {
+				for _, step := range strings.Split("\n"+block[1], "\n$ ")[1:] {
+					commands++
+					line, want, _ := strings.Cut(step, "\n")
+					follow(t, line, strings.TrimSpace(want))
+				}
+			}
+			if commands < least {
+				t.Errorf("only %d commands are on the page", commands)
+			}
+		})
 	}
 }
 

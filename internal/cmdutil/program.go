@@ -82,6 +82,7 @@ func Main(cmd *cobra.Command) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	cmd.AddCommand(manCommand())
 	if err := cmd.ExecuteContext(ctx); err != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.Name(), oneLine(err))
 		return 1
