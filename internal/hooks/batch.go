@@ -23,8 +23,9 @@ type batch struct {
 	statuses []string    // of the account's changes
 }
 
-// readBatch filters a POST. It fails for what is not a JSON array of objects. What is kept may be parts of body.
-func readBatch(body []byte, f filter) (*batch, error) {
+// readBatch filters a POST. It fails for what is not a JSON array of objects. What is kept may be parts of body. digest is
+// what was signed of it; nil: nothing was.
+func readBatch(body, digest []byte, f filter) (*batch, error) {
 	b := &batch{}
 	kept := make([][]byte, 0, len(body)/usualSize)
 	all := true
@@ -45,8 +46,10 @@ func readBatch(body []byte, f filter) (*batch, error) {
 	case err != nil:
 		return nil, err
 	case len(kept) == 0:
+	case all && len(array) <= maxContents && digest != nil:
+		b.queue(array, digest)
 	case all && len(array) <= maxContents:
-		b.queue(array)
+		b.queueByContents(array)
 	default:
 		b.split(kept)
 	}
@@ -68,14 +71,18 @@ func (b *batch) split(events [][]byte) {
 			}
 			contents = append(contents, raw...)
 		}
-		b.queue(append(contents, ']'))
+		b.queueByContents(append(contents, ']'))
 		events = events[n:]
 	}
 }
 
-// queue adds an event for okq. Its ID is made of its contents: when SendGrid sends a POST again because our answer was
+// queue adds an event for okq. Its ID is made of a hash of the POST: when SendGrid sends it again because our answer was
 // late or lost, okq has the event already, or gets it again and the fold sees nothing new.
-func (b *batch) queue(contents []byte) {
+func (b *batch) queue(contents, hash []byte) {
+	b.events = append(b.events, okq.Event{Queue: job.QueueStats, ID: hex.EncodeToString(hash[:16]), Contents: contents})
+}
+
+func (b *batch) queueByContents(contents []byte) {
 	sum := sha256.Sum256(contents)
-	b.events = append(b.events, okq.Event{Queue: job.QueueStats, ID: hex.EncodeToString(sum[:16]), Contents: contents})
+	b.queue(contents, sum[:])
 }

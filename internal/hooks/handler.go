@@ -71,10 +71,11 @@ func (h *handler) receive(r *http.Request) *refusal {
 		return ref
 	}
 	h.metrics.bodyBytes.Observe(float64(len(body)))
-	if ref := h.signatureGood(r.Header, body); ref != nil {
+	digest, ref := h.signatureGood(r.Header, body)
+	if ref != nil {
 		return ref
 	}
-	b, err := readBatch(body, h.filter)
+	b, err := readBatch(body, digest, h.filter)
 	if err != nil {
 		return refuse(http.StatusBadRequest, reasonJSON).because(err)
 	}
@@ -107,22 +108,23 @@ func (h *handler) passwordGood(r *http.Request) bool {
 	return subtle.ConstantTimeCompare(hash[:], h.passHash[:]) == 1
 }
 
-func (h *handler) signatureGood(header http.Header, body []byte) *refusal {
+// signatureGood returns what was signed, if a signature is required.
+func (h *handler) signatureGood(header http.Header, body []byte) (digest []byte, ref *refusal) {
 	if !h.keys.required() {
-		return nil
+		return nil, nil
 	}
 	start := time.Now()
-	ref := verify(h.keys.keys(start), header, body)
+	digest, ref = verify(h.keys.keys(start), header, body)
 	h.metrics.verifySecs.Observe(time.Since(start).Seconds())
 	if ref != nil {
-		return ref
+		return nil, ref
 	}
 	age := start.Sub(signedAt(header))
 	if h.window > 0 && age > h.window {
-		return refuse(http.StatusForbidden, reasonWindow)
+		return nil, refuse(http.StatusForbidden, reasonWindow)
 	}
 	h.metrics.signatureAge.Observe(age.Seconds())
-	return nil
+	return digest, nil
 }
 
 // keep pushes a batch, which was made of a body of that share.

@@ -100,7 +100,7 @@ func (r *replay) post(ctx context.Context, p archive.Post) error {
 	if !r.cfg.wants(p.At) {
 		return nil
 	}
-	b, err := readBatch(p.Body, r.filter)
+	b, err := readBatch(p.Body, nil, r.filter)
 	if err != nil {
 		r.done.Unusable++
 		return nil

@@ -84,7 +84,7 @@ func FuzzReadBatch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		want, counts, ok := reference(body, accepts)
 		before := bytes.Clone(body)
-		b, err := readBatch(body, accepts)
+		b, err := readBatch(body, nil, accepts)
 		if !bytes.Equal(before, body) {
 			t.Error("the body was changed")
 		}
@@ -127,7 +127,7 @@ func TestALargePostIsSplitIntoEventsThatOkqTakes(t *testing.T) {
 			want = append(want, huge)
 		}
 	}
-	b, err := readBatch(slices.Concat([]byte("["), bytes.Join(want, []byte(",\r\n")), []byte("]")), newFilter([]string{"production"}))
+	b, err := readBatch(slices.Concat([]byte("["), bytes.Join(want, []byte(",\r\n")), []byte("]")), nil, newFilter([]string{"production"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,15 +155,15 @@ func TestALargePostIsSplitIntoEventsThatOkqTakes(t *testing.T) {
 func TestTheSameEventsGetTheSameID(t *testing.T) {
 	body := seeds(t)[0]
 	f := newFilter([]string{"production"})
-	first, err := readBatch(body, f)
+	first, err := readBatch(body, nil, f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := readBatch(body, f)
+	again, err := readBatch(body, nil, f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := readBatch(bytes.Replace(body, []byte("alex"), []byte("anna"), 1), f)
+	other, err := readBatch(bytes.Replace(body, []byte("alex"), []byte("anna"), 1), nil, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func BenchmarkReadBatch(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := readBatch(body, f); err != nil {
+		if _, err := readBatch(body, nil, f); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -16,15 +16,16 @@ const (
 	TimestampHeader = "X-Twilio-Email-Event-Webhook-Timestamp"
 )
 
-// verify checks that one of keys signed the timestamp header followed by the body, byte for byte as they came.
-func verify(keys []*ecdsa.PublicKey, h http.Header, body []byte) *refusal {
+// verify checks that one of keys signed the timestamp header followed by the body, byte for byte as they came, and
+// returns the SHA-256 of the two, which was signed.
+func verify(keys []*ecdsa.PublicKey, h http.Header, body []byte) ([]byte, *refusal) {
 	encoded, timestamp := h.Get(SignatureHeader), h.Get(TimestampHeader)
 	if encoded == "" || timestamp == "" {
-		return refuse(http.StatusForbidden, reasonUnsigned)
+		return nil, refuse(http.StatusForbidden, reasonUnsigned)
 	}
 	signature, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
-		return refuse(http.StatusForbidden, reasonSignature)
+		return nil, refuse(http.StatusForbidden, reasonSignature)
 	}
 	hash := sha256.New()
 	hash.Write([]byte(timestamp))
@@ -32,10 +33,10 @@ func verify(keys []*ecdsa.PublicKey, h http.Header, body []byte) *refusal {
 	digest := hash.Sum(nil)
 	for _, key := range keys {
 		if ecdsa.VerifyASN1(key, digest, signature) {
-			return nil
+			return digest, nil
 		}
 	}
-	return refuse(http.StatusForbidden, reasonSignature)
+	return nil, refuse(http.StatusForbidden, reasonSignature)
 }
 
 // signedAt reads the timestamp header: unix seconds. Zero when it is anything else.

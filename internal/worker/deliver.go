@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/levenlabs/postmaster/internal/sendgrid"
@@ -19,7 +20,8 @@ func (b *batch) deliver(m *mail) {
 	if !w.starts.acquire(b.waiting) {
 		return
 	}
-	defer w.starts.release()
+	posted := sync.OnceFunc(w.starts.release)
+	defer posted()
 	if w.rate.Wait(b.waiting) != nil {
 		return
 	}
@@ -34,6 +36,7 @@ func (b *batch) deliver(m *mail) {
 		return
 	}
 	result, sent := b.post(m, p)
+	posted() // what follows need not keep others from being posted
 	if !sent {
 		w.release(b.jobs, m)
 		b.repeat(m)
