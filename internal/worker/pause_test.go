@@ -150,7 +150,10 @@ func TestARefusedMailWhoseBatchIsDoneDoesNotStopTheOthers(t *testing.T) {
 	for _, e := range good {
 		r.ends2(e, stats.Accepted)
 	}
-	r.eventually("the bad mail was refused", func() bool { return r.worker.gate.failures() > 0 })
+	r.eventually("the bad mail is refused, or has been so often that it is blamed", func() bool {
+		rec := r.record(bad.ID)
+		return r.worker.gate.failures() > 0 || rec != nil && rec.Spent() > 0 && rec.State != stats.Attempting
+	})
 	late := r.mail("late@example.com")
 	r.enqueue(late)
 	r.ends2(late, stats.Accepted)
