@@ -1,7 +1,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help build test test-fast test-race test-heavy test-deploy image man fault-worker lint fmt fuzz bench bench-go bench-footprint bench-peers fault-hooks bench-worker bench-api bench-hooks bench-okq chaos services services-down
+.PHONY: help build test test-fast test-race test-heavy test-deploy test-k8s image man fault-worker lint fmt fuzz bench bench-go bench-footprint bench-peers fault-hooks bench-worker bench-api bench-hooks bench-okq chaos services services-down
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,12 +18,16 @@ test-fast: ## The tests that need no services, without the race detector
 test-race: ## All tests but the heavy ones, against services that run already
 	go test -race -shuffle=on -timeout 15m ./...
 
-test-heavy: ## The tests that take minutes (TestHeavy…), against services that run already
+test-heavy: ## The tests that take minutes (TestHeavy…) and a short chaos, against services that run already
 	@packages=$$(grep -rl 'testenv\.Heavy(' --include='*_test.go' . | xargs -r dirname | sort -u); \
 	[ -z "$$packages" ] || PM_HEAVY=1 go test -run '^TestHeavy' -timeout 60m $$packages
+	cd bench && go vet ./... && go run ./chaos -d 20s -rows local
 
 test-deploy: ## The Kubernetes manifests, against strict schemas and the programs' own flags; no services needed
 	@scripts/services deploy go test -count=1 ./deploy/...
+
+test-k8s: ## The manifests on a real API server with its controllers (builds it once: some 12 minutes, 4 GB)
+	@scripts/services deploy scripts/k8s go test -tags k8s -count=1 -v -timeout 15m ./deploy/k8s
 
 man: ## Man pages and completions of all programs, into dist/man and dist/completions
 	@scripts/man

@@ -13,6 +13,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgsvg"
 )
 
 const width, height = 7 * vg.Inch, 4 * vg.Inch
@@ -43,7 +45,8 @@ func drawOne(path string, axes Axes, lines map[string]plotter.XYs) error {
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = axes.Title, axes.X, axes.Y
 	p.BackgroundColor = color.White
 	p.Y.Min = 0
-	p.Legend.Top = true
+	p.Legend.Top, p.Legend.Left = true, !axes.FallsToTheRight
+	p.Legend.XOffs = vg.Points(8)
 	p.Add(plotter.NewGrid())
 	var ticks []plot.Tick
 	positive := true
@@ -59,7 +62,7 @@ func drawOne(path string, axes Axes, lines map[string]plotter.XYs) error {
 		p.Add(l, dots)
 		p.Legend.Add(name, l, dots)
 		for _, xy := range line {
-			ticks = append(ticks, plot.Tick{Value: xy.X, Label: fmt.Sprint(xy.X)})
+			ticks = append(ticks, plot.Tick{Value: xy.X, Label: label(xy.X)})
 			positive = positive && xy.X > 0
 		}
 	}
@@ -70,5 +73,26 @@ func drawOne(path string, axes Axes, lines map[string]plotter.XYs) error {
 	if positive {
 		p.X.Scale = plot.LogScale{}
 	}
-	return p.Save(width, height, path)
+	canvas := vgsvg.New(width, height)
+	p.Draw(draw.Crop(draw.New(canvas), vg.Points(6), -vg.Points(36), vg.Points(6), -vg.Points(6)))
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if _, err := canvas.WriteTo(file); err != nil {
+		file.Close()
+		return err
+	}
+	return file.Close()
+}
+
+// label is a number of an axis: 1k, 2M.
+func label(v float64) string {
+	switch {
+	case v >= 1e6:
+		return fmt.Sprintf("%gM", v/1e6)
+	case v >= 1e3:
+		return fmt.Sprintf("%gk", v/1e3)
+	}
+	return fmt.Sprint(v)
 }

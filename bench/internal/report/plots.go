@@ -12,15 +12,18 @@ const (
 )
 
 // Axes are what a plot is of.
-type Axes struct{ Title, X, Y string }
+type Axes struct {
+	Title, X, Y     string
+	FallsToTheRight bool // there is room for the legend
+}
 
 // Plots are all of them, by stem.
 var Plots = map[string]Axes{
-	PlotPush:     {"Durable pushes of 1 KiB onto okqd's disk", "connections", "pushes per second"},
-	PlotPushP99:  {"Durable pushes of 1 KiB onto okqd's disk", "connections", "99th of 100 is answered after (ms)"},
-	PlotCall:     {"Enqueue of 1 KiB through pm-api onto okqd's disk", "connections", "calls per second"},
-	PlotCallP99:  {"Enqueue of 1 KiB through pm-api onto okqd's disk", "connections", "99th of 100 is answered after (ms)"},
-	PlotBacklog:  {"What the events that wait cost those that come", "events queued", "push, pop and ack, µs each"},
-	PlotOutage:   {"SendGrid is away for an hour", "hours since then", "mails queued (millions)"},
-	PlotSendGrid: {"One pm-worker with 256 in flight, ledger in MongoDB", "SendGrid answers after (ms)", "mails per second"},
+	PlotPush:     {Title: "Durable pushes of 1 KiB onto okqd's disk", X: "connections", Y: "pushes per second"},
+	PlotPushP99:  {Title: "Durable pushes of 1 KiB onto okqd's disk", X: "connections", Y: "99th of 100 is answered after (ms)"},
+	PlotCall:     {Title: "Enqueue of 1 KiB through pm-api onto okqd's disk", X: "connections", Y: "calls per second"},
+	PlotCallP99:  {Title: "Enqueue of 1 KiB through pm-api onto okqd's disk", X: "connections", Y: "99th of 100 is answered after (ms)"},
+	PlotBacklog:  {Title: "What the events that wait cost those that come", X: "events queued", Y: "push, pop and ack, µs each"},
+	PlotOutage:   {Title: "SendGrid is away for an hour", X: "hours since then", Y: "mails queued (millions)", FallsToTheRight: true},
+	PlotSendGrid: {Title: "One pm-worker with 256 in flight, ledger in MongoDB", X: "SendGrid answers after (ms)", Y: "mails per second", FallsToTheRight: true},
 }
