@@ -62,8 +62,8 @@ bench-peers: ## postmaster against hibiken/asynq and riverqueue/river (PM_TEST_M
 fault-hooks: ## 20,000 mails' events, shuffled and tripled, while pm-hooks and okqd are killed (PM_FAULT_SEED repeats a run)
 	PM_HEAVY=1 PM_FAULT_MAILS=20000 go test -count=1 -run '^TestHeavyKilledHooks' -v -timeout 60m ./e2e
 
-chaos: ## The whole system while everything goes wrong: CHAOS="-d 30m -seed 1" (PM_TEST_MONGO, PM_TEST_REDIS_SERVER)
-	cd bench && go run ./chaos $(CHAOS)
+chaos: ## The whole system while everything goes wrong, with services of its own: CHAOS="-d 30m -seed 1"
+	@scripts/services run sh -c 'cd bench && exec go run ./chaos $(CHAOS)'
 
 bench-worker: ## pm-worker: drain and fold, against MongoDB (PM_TEST_MONGO)
 	cd bench && go run ./worker

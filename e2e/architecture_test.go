@@ -9,15 +9,14 @@ import (
 const module = "github.com/levenlabs/postmaster/"
 
 // layers tells how near to the wire a package is: a package imports only what is in a lower layer.
-var layers = map[string]int{"cmd": 4, "internal": 3, "pkg/prefs": 2, "pkg/stats": 2, "pkg/okq": 2, "pkg/client": 2, "pkg/idempotency": 2, "pkg/job": 1, "pkg/database": 1}
+var layers = map[string]int{"cmd": 4, "internal": 3, "pkg/prefs": 2, "pkg/stats": 2, "pkg/okq": 2, "pkg/client": 2, "pkg/idempotency": 2, "pkg/heartbeat": 2, "pkg/job": 1, "pkg/database": 1}
 
 // home tells which packages may import a driver; nobody else sees its types.
 var home = map[string][]string{
-	"go.mongodb.org/mongo-driver":     {"pkg/database", "pkg/prefs", "pkg/stats", "pkg/idempotency", "internal/store", "internal/testenv"},
+	"go.mongodb.org/mongo-driver":     {"pkg/database", "pkg/prefs", "pkg/stats", "pkg/idempotency", "pkg/heartbeat", "internal/store", "internal/testenv"},
 	"github.com/sendgrid/":            {"internal/sendgrid"},
 	"github.com/redis/rueidis":        {"pkg/okq", "internal/okqd/redis"},
-	"github.com/cockroachdb/pebble":   {"internal/okqd/local"},
-	"modernc.org/sqlite":              {"pkg/database", "pkg/prefs", "pkg/stats", "pkg/idempotency", "internal/store"},
+	"modernc.org/sqlite":              {"pkg/database", "pkg/prefs", "pkg/stats", "pkg/idempotency", "pkg/heartbeat", "internal/store"},
 	"github.com/spf13/cobra":          {"cmd", "internal/cmdutil", "internal/operator"},
 	"github.com/prometheus/client_go": {"cmd", "internal"},
 }

@@ -31,10 +31,11 @@ func (b *bench) push(ctx context.Context) error {
 	defer bare.Stop()
 	t := newTable("local engine, 1 KiB\trate\tp50\tp99\tagainst\trate\tp50\tp99\tratio\ttarget\t")
 	for queue, connections := range []int{1, 4, 16, 64, 256} {
-		ours, theirs, pops, err := b.pushTurns(ctx, okqd, bare, connections, queue)
+		turns, err := b.pushTurns(ctx, okqd, bare, connections, queue)
 		if err != nil {
 			return err
 		}
+		ours, theirs, pops := median(turns.ours), median(turns.theirs), median(turns.pops)
 		name := fmt.Sprintf("push, %d connections", connections)
 		ratio := ours.rate() / theirs.rate()
 		if err := plotPush(connections, ours, theirs); err != nil {
@@ -46,8 +47,8 @@ func (b *bench) push(ctx context.Context) error {
 		}
 		t.line(name, ours, "append and fdatasync", theirs, least(ratio, 0.7))
 		err = targets(
-			target{name + ", okqd's disk", ours, "append and fdatasync in groups", theirs, 0.7, report.Noise},
-			target{fmt.Sprintf("pop %d and ack, %d connections, okqd's disk", popCount, connections), pops, "push", ours, 1, report.Noise},
+			target{name + ", okqd's disk", turns.ours, "append and fdatasync in groups", turns.theirs, 0.7, report.Noise},
+			target{fmt.Sprintf("pop %d and ack, %d connections, okqd's disk", popCount, connections), turns.pops, "push", turns.ours, 1, report.Noise},
 		)
 		if err != nil {
 			return err
@@ -72,7 +73,10 @@ func plotPush(connections int, ours, theirs result) error {
 	return nil
 }
 
-func (b *bench) pushTurns(ctx context.Context, okqd, bare *process.Process, connections, queue int) (ours, theirs, pops result, err error) {
+// pushed is turns of pushes, ours and the yardstick's, and of pops and acks.
+type pushed struct{ ours, theirs, pops []result }
+
+func (b *bench) pushTurns(ctx context.Context, okqd, bare *process.Process, connections, queue int) (p pushed, err error) {
 	mine, err := dialAll(okqd.Addr, connections, queue)
 	if err != nil {
 		return
@@ -85,21 +89,21 @@ func (b *bench) pushTurns(ctx context.Context, okqd, bare *process.Process, conn
 	defer closeAll(other)
 	pushOne := func(c *client) (int, error) { return c.push(1) }
 	popAck := func(c *client) (int, error) { return c.popAck(popCount) }
-	var turns [3][]result
 	for range b.rounds {
-		for i, run := range []struct {
+		for _, run := range []struct {
 			clients []*client
 			step    func(*client) (int, error)
-		}{{other, pushOne}, {mine, pushOne}, {mine, popAck}} {
+			turns   *[]result
+		}{{other, pushOne, &p.theirs}, {mine, pushOne, &p.ours}, {mine, popAck, &p.pops}} {
 			r, err := load(run.clients, b.turn, run.step)
 			if err != nil {
-				return ours, theirs, pops, err
+				return p, err
 			}
-			turns[i] = append(turns[i], r)
+			*run.turns = append(*run.turns, r)
 			if err := ctx.Err(); err != nil {
-				return ours, theirs, pops, err
+				return p, err
 			}
 		}
 	}
-	return median(turns[1]), median(turns[0]), median(turns[2]), nil
+	return p, nil
 }

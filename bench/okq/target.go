@@ -9,19 +9,23 @@ import (
 // A target is a rate of ours that is to be at least a share of another's.
 type target struct {
 	what    string
-	ours    result
+	ours    []result // turn by turn
 	against string
-	theirs  result
+	theirs  []result
 	share   float64
 	why     string
 }
 
 func targets(all ...target) error {
 	for _, t := range all {
-		ratio := t.ours.rate() / t.theirs.rate()
+		var ratios []float64
+		for i := range t.ours {
+			ratios = append(ratios, t.ours[i].rate()/t.theirs[i].rate())
+		}
+		ratio, spread := report.Spread(ratios)
 		err := report.Add(report.Line{
-			What: t.what, Value: fmt.Sprintf("%.0f/s", t.ours.rate()), Against: fmt.Sprintf("%s: %.0f/s", t.against, t.theirs.rate()),
-			Ratio: fmt.Sprintf("%.2f", ratio), Target: fmt.Sprintf(">= %v", t.share), Met: ratio >= t.share, Why: t.why,
+			What: t.what, Value: fmt.Sprintf("%.0f/s", median(t.ours).rate()), Against: fmt.Sprintf("%s: %.0f/s", t.against, median(t.theirs).rate()),
+			Ratio: spread, Target: fmt.Sprintf(">= %v", t.share), Met: ratio >= t.share, Why: t.why,
 		})
 		if err != nil {
 			return err

@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/levenlabs/postmaster/bench/internal/process"
+	"github.com/levenlabs/postmaster/bench/internal/report"
 )
 
 // A stretch is a time of which it is known what used the machine's cores. What neither this program nor the processes
@@ -67,4 +71,46 @@ func machineBusy() (time.Duration, error) {
 		}
 	}
 	return time.Duration(busy) * 10 * time.Millisecond, nil
+}
+
+// databaseCPU is what the database used while a worker did something.
+func (b *bench) databaseCPU(w *process.Process, do func() error) (time.Duration, error) {
+	s, err := newStretch(func() (time.Duration, error) {
+		okqd, err := b.okqd.CPU()
+		if err != nil {
+			return 0, err
+		}
+		worker, err := w.CPU()
+		return okqd + worker, err
+	})
+	if err != nil {
+		return 0, err
+	}
+	if err := do(); err != nil {
+		return 0, err
+	}
+	return s.rest()
+}
+
+// addCosts has what n mails or events cost the worker and the database.
+func addCosts(n int, ofWorker string, worker time.Duration, ofDatabase string, database time.Duration) error {
+	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(n) }
+	if err := report.AddCost(ofWorker, each(worker)); err != nil {
+		return err
+	}
+	return report.AddCost(ofDatabase, each(database))
+}
+
+// emptied waits until nothing of a queue is left.
+func (b *bench) emptied(ctx context.Context, queue string) error {
+	for {
+		statuses, err := b.okq.Status(ctx, queue)
+		if err != nil {
+			return err
+		}
+		if len(statuses) == 0 || statuses[0].Total == 0 {
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }

@@ -41,11 +41,11 @@ func run(ctx context.Context, store string, mails, events, inFlight int) error {
 	}
 	defer b.tearDown()
 	for _, latency := range []time.Duration{200 * time.Millisecond, 100 * time.Millisecond, 50 * time.Millisecond, 20 * time.Millisecond, 0} {
-		n := mails
-		if latency > 50*time.Millisecond {
-			n /= 2 // it takes long enough
+		n, turns := mails, 3
+		if latency != 50*time.Millisecond && latency != 0 { // those that have no target
+			n, turns = mails/2, 1
 		}
-		if err := b.drain(ctx, n, latency); err != nil {
+		if err := b.drain(ctx, n, turns, latency); err != nil {
 			return fmt.Errorf("drain at %v: %w", latency, err)
 		}
 	}
