@@ -39,64 +39,79 @@ func service(t *testing.T, k *kubelet) string {
 	return s.URL
 }
 
+// A cluster is every process of the base, as the manifests say, and the sandbox in SendGrid's place.
+type cluster struct {
+	t        *testing.T
+	kubelets map[string]*kubelet // by workload
+	sendgrid *sandbox.Sandbox
+	api      string // of the Service
+	hooks    string // likewise
+}
+
+func startCluster(t *testing.T, tools testenv.Deploy) *cluster {
+	t.Helper()
+	c := &cluster{t: t, kubelets: map[string]*kubelet{}, sendgrid: sandboxtest.RunT(t)}
+	_, objects := render(t, tools, "base", []string{"base"})
+	const anywhere = "127.0.0.1:0"
+	okqAddr, mongo := testenv.FreeAddr(t), testenv.Mongo(t)
+	c.run(objects, "okqd", map[string]string{"listen-addr": okqAddr, "ops-addr": anywhere, "data-dir": filepath.Join(t.TempDir(), "okq")})
+	c.api = service(t, c.run(objects, "pm-api", map[string]string{"listen-addr": anywhere, "ops-addr": anywhere, "okq-addr": okqAddr, "mongo-addr": mongo}))
+	c.hooks = service(t, c.run(objects, "pm-hooks", map[string]string{
+		"webhook-addr": anywhere, "ops-addr": anywhere, "okq-addr": okqAddr, "webhook-public-key": c.sendgrid.PublicKey(), "accept-env": "production",
+	}))
+	if err := c.sendgrid.SetWebhookURL(c.hooks); err != nil {
+		t.Fatal(err)
+	}
+	worker := map[string]string{
+		"ops-addr": anywhere, "okq-addr": okqAddr, "mongo-addr": mongo, "sendgrid-key": "SG.test", "sendgrid-url": c.sendgrid.URL(), "environment": "production",
+		"evidence-wait": "2s",
+	}
+	c.run(objects, "pm-worker-send", worker)
+	c.run(objects, "pm-worker-fold", worker)
+	return c
+}
+
+// run starts the pods of a workload.
+func (c *cluster) run(objects []*object, name string, values map[string]string) *kubelet {
+	c.t.Helper()
+	k := &kubelet{t: c.t, values: values, replicas: 1}
+	for _, o := range objects {
+		if o.Metadata.Name != name || o.Kind != "Deployment" && o.Kind != "StatefulSet" {
+			continue
+		}
+		var w workload
+		o.spec(c.t, &w)
+		k.spec, k.program = &w.Template.Spec, w.Template.Spec.Containers[0]
+		if w.Replicas != nil {
+			k.replicas = *w.Replicas
+		}
+	}
+	for range k.replicas {
+		k.start()
+	}
+	c.kubelets[name] = k
+	return k
+}
+
 // TestHeavyRollingRestartLosesAndDoublesNothing restarts every process under load, twice, with the manifests' own probes,
 // preStops, signals and grace periods.
 func TestHeavyRollingRestartLosesAndDoublesNothing(t *testing.T) {
 	testenv.Heavy(t)
-	_, objects := render(t, testenv.DeployTools(t), "base", []string{"base"})
-	sendgrid := sandboxtest.RunT(t)
-	const anywhere = "127.0.0.1:0"
-	mongo, dir := testenv.Mongo(t), t.TempDir()
-	kubelets := map[string]*kubelet{}
-	run := func(name string, values map[string]string) *kubelet {
-		t.Helper()
-		k := &kubelet{t: t, values: values, replicas: 1}
-		for _, o := range objects {
-			if o.Metadata.Name != name || o.Kind != "Deployment" && o.Kind != "StatefulSet" {
-				continue
-			}
-			var w workload
-			o.spec(t, &w)
-			k.spec, k.program = &w.Template.Spec, w.Template.Spec.Containers[0]
-			if w.Replicas != nil {
-				k.replicas = *w.Replicas
-			}
-		}
-		for range k.replicas {
-			k.start()
-		}
-		kubelets[name] = k
-		return k
-	}
-	okqAddr := testenv.FreeAddr(t)
-	okqd := run("okqd", map[string]string{"listen-addr": okqAddr, "ops-addr": anywhere, "data-dir": filepath.Join(dir, "okq")})
-	api := service(t, run("pm-api", map[string]string{"listen-addr": anywhere, "ops-addr": anywhere, "okq-addr": okqAddr, "mongo-addr": mongo}))
-	hooks := service(t, run("pm-hooks", map[string]string{
-		"webhook-addr": anywhere, "ops-addr": anywhere, "okq-addr": okqAddr, "webhook-public-key": sendgrid.PublicKey(), "accept-env": "production",
-	}))
-	if err := sendgrid.SetWebhookURL(hooks); err != nil {
-		t.Fatal(err)
-	}
-	worker := map[string]string{
-		"ops-addr": anywhere, "okq-addr": okqAddr, "mongo-addr": mongo, "sendgrid-key": "SG.test", "sendgrid-url": sendgrid.URL(), "environment": "production",
-	}
-	run("pm-worker-send", worker)
-	run("pm-worker-fold", worker)
-
-	load := startLoad(t.Context(), client.New(api))
+	c := startCluster(t, testenv.DeployTools(t))
+	load := startLoad(t.Context(), client.New(c.api))
 	for range 2 {
-		okqd.restart()
+		c.kubelets["okqd"].restart()
 		for _, name := range []string{"pm-api", "pm-hooks", "pm-worker-send", "pm-worker-fold"} {
-			kubelets[name].roll()
+			c.kubelets[name].roll()
 		}
 	}
 	sent, refused := load.end()
-	for name, k := range kubelets {
+	for name, k := range c.kubelets {
 		if k.killed > 0 {
 			t.Errorf("%d pods of %s did not end within their grace period", k.killed, name)
 		}
 	}
-	checkMails(t, client.New(api), sendgrid, sent)
+	checkMails(t, client.New(c.api), c.sendgrid, sent)
 	t.Logf("%d mails, %d calls made again, every process restarted twice", len(sent), refused)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/levenlabs/postmaster/internal/cmdutil"
 	"github.com/levenlabs/postmaster/internal/queue"
 	"github.com/levenlabs/postmaster/internal/store"
+	"github.com/levenlabs/postmaster/internal/tracing"
 )
 
 var version string // set with -ldflags "-X main.version=..."
@@ -22,12 +23,13 @@ func newCommand() *cobra.Command {
 	var (
 		okqCfg   queue.Config
 		storeCfg store.Config
+		traceCfg tracing.Config
 		cfg      api.Config
 	)
 	return cmdutil.Program{
 		Name: "pm-api", Short: "Take emails to send, by JSON-RPC", Version: cmdutil.Version(version),
 		EnvPrefix: "POSTMASTER_", OpsAddr: "127.0.0.1:9992",
-		Config: cmdutil.Union{&cfg, &okqCfg, &storeCfg},
+		Config: cmdutil.Union{&cfg, &okqCfg, &storeCfg, &traceCfg},
 		Run: func(ctx context.Context, env cmdutil.Env) error {
 			client, err := okqCfg.Client(env.Log)
 			if err != nil {
@@ -48,7 +50,12 @@ func newCommand() *cobra.Command {
 			if !stores.None() {
 				env.Ready.Add("store", stores.Ping)
 			}
-			deps := api.Deps{Queue: client, Large: large, Prefs: stores.Prefs, Records: stores.Stats, Keys: stores.Keys}
+			tracer, err := traceCfg.Start(ctx, "pm-api", env.Log)
+			if err != nil {
+				return err
+			}
+			defer tracer.Close()
+			deps := api.Deps{Queue: client, Large: large, Prefs: stores.Prefs, Records: stores.Stats, Keys: stores.Keys, Tracer: tracer}
 			srv, err := api.New(cfg, deps, env.Log, env.Metrics)
 			if err != nil {
 				return err

@@ -12,6 +12,7 @@ import (
 	"github.com/levenlabs/postmaster/internal/queue"
 	"github.com/levenlabs/postmaster/internal/sendgrid"
 	"github.com/levenlabs/postmaster/internal/store"
+	"github.com/levenlabs/postmaster/internal/tracing"
 	"github.com/levenlabs/postmaster/internal/worker"
 )
 
@@ -26,11 +27,12 @@ func newCommand() *cobra.Command {
 		sgCfg    sendgrid.Config
 		okqCfg   queue.Config
 		storeCfg store.Config
+		traceCfg tracing.Config
 	)
 	return cmdutil.Program{
 		Name: "pm-worker", Short: "Send queued email, and fold SendGrid's events", Version: cmdutil.Version(version),
 		EnvPrefix: "POSTMASTER_", OpsAddr: "127.0.0.1:9994",
-		Config: cmdutil.Union{&cfg, &sgCfg, &okqCfg, &storeCfg},
+		Config: cmdutil.Union{&cfg, &sgCfg, &okqCfg, &storeCfg, &traceCfg},
 		Run: func(ctx context.Context, env cmdutil.Env) error {
 			client, err := okqCfg.Client(env.Log)
 			if err != nil {
@@ -46,7 +48,12 @@ func newCommand() *cobra.Command {
 			env.Ready.Add("store", stores.Ping)
 			sender := sendgrid.New(sgCfg, cfg.Environment, cfg.Concurrency)
 			defer sender.Close()
-			deps := worker.Deps{Queue: client, Sender: sender, Stats: stores.Stats, Prefs: stores.Prefs, Beats: stores.Beats}
+			tracer, err := traceCfg.Start(ctx, "pm-worker", env.Log)
+			if err != nil {
+				return err
+			}
+			defer tracer.Close()
+			deps := worker.Deps{Queue: client, Sender: sender, Stats: stores.Stats, Prefs: stores.Prefs, Beats: stores.Beats, Tracer: tracer}
 			w, err := worker.New(cfg, deps, env.Log, env.Metrics)
 			if err != nil {
 				return err

@@ -8,7 +8,10 @@ import (
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
-const idRoom = len(`,"id":"000000000000000000000000"`) // what withID adds
+const (
+	traceRoom = len(`,"traceparent":"00-00000000000000000000000000000000-0000000000000000-00"`)
+	idRoom    = len(`,"id":"000000000000000000000000"`) + traceRoom // what withID adds at most
+)
 
 type enqueueResult struct {
 	Success bool   `json:"success"`
@@ -28,10 +31,15 @@ func (s *Server) enqueue(ctx context.Context, c *call, log *zerolog.Logger) (any
 	if !c.owned {
 		raw = append(make([]byte, 0, len(raw)+idRoom), raw...)
 	}
+	span := s.deps.Tracer.Enqueue(ctx)
+	defer span.End()
+	t.trace = span.Parent()
 	id, err := s.enqueueOnce(ctx, t, raw)
 	if err != nil {
+		span.Fail(err.Error())
 		return nil, err
 	}
+	span.Set("job_id", string(id))
 	log.Debug().Str("job_id", string(id)).Str("queue", t.queue).Msg("enqueued")
 	return enqueueResult{true, id}, nil
 }
@@ -43,6 +51,7 @@ type ticket struct {
 	sendAt int64
 	key    string      // idempotencyKey
 	print  fingerprint // of the mail, if it has a key
+	trace  string      // traceparent of this call; empty: it is not traced
 }
 
 func readTicket(raw []byte) (ticket, error) {
@@ -53,6 +62,7 @@ func readTicket(raw []byte) (ticket, error) {
 	if err := e.Validate(); err != nil {
 		return ticket{}, err
 	}
+	e.TraceParent = "" // it is pm-api's to give, and no part of what the mail says
 	t := ticket{queue: e.Queue(), sendAt: e.SendAt, key: e.IdempotencyKey}
 	if t.key == "" {
 		return t, nil
@@ -62,10 +72,16 @@ func readTicket(raw []byte) (ticket, error) {
 	return t, err
 }
 
-// withID puts the id into the object, last, where it stands against an "id" that the caller gave. It writes over what
-// follows the object in memory, if there is capacity: a large mail is not copied for it.
-func withID(object []byte, id job.ID) []byte {
-	b := append(object[:len(object)-1], `,"id":"`...)
+// withID puts the id, and a trace if there is one, into the object, last, where they stand against what the caller gave.
+// It writes over what follows the object in memory, if there is capacity: a large mail is not copied for it.
+func withID(object []byte, id job.ID, trace string) []byte {
+	b := object[:len(object)-1]
+	if trace != "" {
+		b = append(b, `,"traceparent":"`...)
+		b = append(b, trace...)
+		b = append(b, '"')
+	}
+	b = append(b, `,"id":"`...)
 	b = append(b, id...)
 	return append(b, `"}`...)
 }

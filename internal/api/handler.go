@@ -41,7 +41,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, log *zerolog.Logg
 		return s.unread(w, r, err, log), 0
 	}
 	s.metrics.bodyBytes.Observe(float64(len(body.bytes)))
-	answer := s.answer(r.Context(), body, log)
+	answer := s.answer(s.deps.Tracer.Caller(r.Context(), r.Header), body, log)
 	if answer == nil {
 		w.WriteHeader(http.StatusNoContent)
 		return http.StatusNoContent, len(body.bytes)

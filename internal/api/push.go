@@ -30,7 +30,7 @@ func (s *Server) push(ctx context.Context, t ticket, id job.ID, raw []byte) erro
 	defer done()
 	ctx, cancel := context.WithTimeout(ctx, pushTimeout+time.Duration(len(raw)/pushRate)*time.Second)
 	defer cancel()
-	event := okq.Event{Queue: t.queue, ID: string(id), Contents: withID(raw, id)}
+	event := okq.Event{Queue: t.queue, ID: string(id), Contents: withID(raw, id, t.trace)}
 	pause := pushPause
 	for try := 1; ; try++ {
 		err := pushAt(ctx, q, event, t.sendAt)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/levenlabs/postmaster/internal/connlimit"
+	"github.com/levenlabs/postmaster/internal/tracing"
 	"github.com/levenlabs/postmaster/pkg/idempotency"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
@@ -58,6 +59,7 @@ type Deps struct {
 	Prefs   Prefs
 	Records Records
 	Keys    idempotency.Store
+	Tracer  *tracing.Tracer // nil: nothing is traced
 }
 
 // Server is the JSON-RPC server.

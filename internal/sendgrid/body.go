@@ -76,13 +76,21 @@ func emails(addresses []job.Address) []*mail.Email {
 
 // customArgs come back on each of the mail's events. Ours win over a caller's of the same name.
 func customArgs(e *job.Email, env string) map[string]string {
-	args := make(map[string]string, len(e.UniqueArgs)+2)
+	args := make(map[string]string, len(e.UniqueArgs)+3)
+	size := 0
 	for k, v := range e.UniqueArgs {
 		args[k] = v
+		size += len(k) + len(v) + len(`"":"",`)
 	}
 	args[job.ArgStatsID], args[job.ArgEnvID] = string(e.ID), env
+	if e.TraceParent != "" && size < roomForTrace {
+		args[job.ArgTrace] = e.TraceParent
+	}
 	return args
 }
+
+// roomForTrace is how large a caller's arguments may be beside a trace, in SendGrid's 10,000 bytes; escapes may double them.
+const roomForTrace = 4000
 
 // setTemplateData puts the data where the template looks for it: dynamic templates (d-…) take any JSON, legacy ones
 // take strings.

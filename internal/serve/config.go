@@ -18,6 +18,7 @@ import (
 	"github.com/levenlabs/postmaster/internal/queue"
 	"github.com/levenlabs/postmaster/internal/sendgrid"
 	"github.com/levenlabs/postmaster/internal/store"
+	"github.com/levenlabs/postmaster/internal/tracing"
 	"github.com/levenlabs/postmaster/internal/worker"
 )
 
@@ -33,10 +34,11 @@ type Config struct {
 	Queue    queue.Config   // no address: the embedded okqd
 	Store    store.Config   // none: SQLite in DataDir
 	Console  console.Config // no address: none
+	Trace    tracing.Config
 }
 
 func (c *Config) parts() cmdutil.Union {
-	return cmdutil.Union{&c.Worker, &c.SendGrid, &c.API, &c.Hooks, &c.Store}
+	return cmdutil.Union{&c.Worker, &c.SendGrid, &c.API, &c.Hooks, &c.Store, &c.Trace}
 }
 
 // AddFlags defines the flags of all parts.

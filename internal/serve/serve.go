@@ -16,6 +16,7 @@ import (
 	"github.com/levenlabs/postmaster/internal/okqd"
 	"github.com/levenlabs/postmaster/internal/sendgrid"
 	"github.com/levenlabs/postmaster/internal/store"
+	"github.com/levenlabs/postmaster/internal/tracing"
 	"github.com/levenlabs/postmaster/internal/worker"
 	"github.com/levenlabs/postmaster/pkg/okq"
 )
@@ -31,6 +32,7 @@ type System struct {
 	okqd   *okqd.Server // nil when the queue is elsewhere
 	client *okq.Client
 	stores *store.Stores
+	tracer *tracing.Tracer // nil: nothing is traced
 }
 
 // New opens what cfg names and listens everywhere. Call Run, or else Close.
@@ -61,11 +63,14 @@ func New(ctx context.Context, cfg Config, env cmdutil.Env) (_ *System, err error
 		return nil, err
 	}
 	env.Ready.Add("store", s.stores.Ping)
+	if s.tracer, err = cfg.Trace.Start(ctx, "postmaster", env.Log); err != nil {
+		return nil, err
+	}
 	return s, s.addParts(cfg, env)
 }
 
 func (s *System) addParts(cfg Config, env cmdutil.Env) (err error) {
-	apiDeps := api.Deps{Queue: s.client, Prefs: s.stores.Prefs, Records: s.stores.Stats, Keys: s.stores.Keys}
+	apiDeps := api.Deps{Queue: s.client, Prefs: s.stores.Prefs, Records: s.stores.Stats, Keys: s.stores.Keys, Tracer: s.tracer}
 	if s.API, err = api.New(cfg.API, apiDeps, env.Log, env.Metrics); err != nil {
 		return err
 	}
@@ -73,7 +78,7 @@ func (s *System) addParts(cfg Config, env cmdutil.Env) (err error) {
 		return err
 	}
 	s.sender = sendgrid.New(cfg.SendGrid, cfg.Worker.Environment, cfg.Worker.Concurrency)
-	workerDeps := worker.Deps{Queue: s.client, Sender: s.sender, Stats: s.stores.Stats, Prefs: s.stores.Prefs, Beats: s.stores.Beats}
+	workerDeps := worker.Deps{Queue: s.client, Sender: s.sender, Stats: s.stores.Stats, Prefs: s.stores.Prefs, Beats: s.stores.Beats, Tracer: s.tracer}
 	if s.worker, err = worker.New(cfg.Worker, workerDeps, env.Log, env.Metrics); err != nil {
 		return err
 	}
@@ -128,4 +133,5 @@ func (s *System) Close() {
 		s.client.Close()
 	}
 	s.stores.Close()
+	s.tracer.Close()
 }

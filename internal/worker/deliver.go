@@ -35,6 +35,9 @@ func (b *batch) deliver(m *mail) {
 	if !b.begin(m) {
 		return
 	}
+	span := w.deps.Tracer.Send(m.parent, string(m.id()), m.attempts)
+	defer span.End()
+	m.email.TraceParent = span.Parent()
 	result, sent := b.post(m, p)
 	posted() // what follows need not keep others from being posted
 	if !sent {
@@ -44,6 +47,10 @@ func (b *batch) deliver(m *mail) {
 	}
 	if result.Outcome == sendgrid.Refused && w.gate.blame(m.id()) {
 		result.Outcome = sendgrid.NotSent
+	}
+	span.Set("outcome", result.Outcome.String())
+	if result.Outcome != sendgrid.Accepted {
+		span.Fail(result.Reason())
 	}
 	p.report(result)
 	if result.Outcome == sendgrid.NotSent && w.gate.away() {

@@ -87,6 +87,7 @@ func (w *Worker) fold(ctx context.Context, events []job.Event) error {
 	}
 	for _, e := range events {
 		w.m.events.WithLabelValues(typeLabel(e.Type), "folded").Inc()
+		w.deps.Tracer.Event(e.Trace, string(e.StatsID), typeLabel(e.Type), e.At)
 	}
 	w.m.events.WithLabelValues("any", "unknown").Add(float64(unknown))
 	return nil

@@ -17,7 +17,7 @@ func (b *batch) decode(m *mail) bool {
 			b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, death{reason: job.ReasonUndecodable, detail: err.Error()}) })
 			return false
 		}
-		m.email = e
+		m.email, m.parent = e, e.TraceParent
 		if err := invalid(e); err != nil {
 			b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, death{reason: job.ReasonInvalid, detail: err.Error()}) })
 			return false

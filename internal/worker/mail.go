@@ -13,6 +13,8 @@ type mail struct {
 	*okq.Delivery
 	email *job.Email // nil until it is decoded
 
+	parent string // traceparent of its job; empty: it is not traced
+
 	// What the ledger says; nil when it knows nothing of the mail. A first delivery is not looked up: that its attempt
 	// cannot begin is how a record that there is after all shows.
 	rec    *stats.Record

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/levenlabs/postmaster/internal/sendgrid"
+	"github.com/levenlabs/postmaster/internal/tracing"
 	"github.com/levenlabs/postmaster/pkg/heartbeat"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
@@ -33,6 +34,7 @@ type Deps struct {
 	Stats  stats.Store
 	Prefs  prefs.Store
 	Beats  heartbeat.Store // may be nil
+	Tracer *tracing.Tracer // nil: nothing is traced
 }
 
 const (

@@ -47,6 +47,8 @@ type Email struct {
 	SendBefore     int64             `json:"sendBefore,omitempty"` // unix seconds; 0 is never too late
 	IdempotencyKey string            `json:"idempotencyKey,omitempty"`
 	OnUnknown      string            `json:"onUnknown,omitempty"` // empty: as pm-worker's --unknown says
+
+	TraceParent string `json:"traceparent,omitempty"` // W3C trace context, given by pm-api if it traces
 }
 
 // An Address is one more recipient of an Email.

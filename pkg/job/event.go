@@ -38,6 +38,7 @@ const EventOneClick = "pm_unsubscribe"
 const (
 	ArgStatsID    = "pmStatsID" // the mail's ID
 	ArgEnvID      = "pmEnvID"   // the --environment that sent it
+	ArgTrace      = "pmTrace"   // the traceparent of the attempt, if pm-worker traces
 	ArgOldStatsID = "stats_id"  // what versions before 0.4.0 called ArgStatsID
 
 	DefaultEnv = "production" // the environment of an event without ArgEnvID, as in 0.4.0
@@ -56,6 +57,7 @@ type Event struct {
 	Kind      string // "type": of a bounce, bounce or blocked; of an account_status_change, the new status
 	Machine   bool   // an open that no person made (Apple's Mail Privacy Protection)
 	Flags     int64  // of an EventOneClick: what to opt out of
+	Trace     string // W3C trace context of the attempt that sent the mail; may be empty
 }
 
 // DecodeEvent reads one webhook event. It fails only for what is not a JSON object, or one without an event name.
@@ -74,6 +76,7 @@ func DecodeEvent(raw []byte) (Event, error) {
 		ID: text(w["sg_event_id"]), Type: text(w["event"]), Email: text(w["email"]), At: EventTime(text(w["timestamp"])),
 		StatsID: ID(text(w[ArgStatsID])), Env: text(w[ArgEnvID]), MessageID: text(w["sg_message_id"]),
 		Reason: text(w["reason"]), Kind: text(w["type"]), Machine: text(w["sg_machine_open"]) == "true",
+		Trace: text(w[ArgTrace]),
 	}
 	if e.Type == "" {
 		return Event{}, errors.New("decode event: no event name")
