@@ -72,15 +72,18 @@ func under(parent string) context.Context {
 	return w3c.Extract(context.Background(), propagation.MapCarrier{parentHeader: parent})
 }
 
-// Parent is the span's traceparent, for what comes after it; empty when there is no span, or it is not sampled.
+// Parent is the span's traceparent, for what comes after it: that the mail is not sampled is told too. Empty without a span.
 func (s Span) Parent() string {
-	if s.span == nil || !s.span.SpanContext().IsSampled() {
+	if s.span == nil {
 		return ""
 	}
 	carrier := propagation.MapCarrier{}
 	w3c.Inject(trace.ContextWithSpan(context.Background(), s.span), carrier)
 	return carrier[parentHeader]
 }
+
+// Sampled tells whether the span goes to the collector.
+func (s Span) Sampled() bool { return s.span != nil && s.span.SpanContext().IsSampled() }
 
 // Set tells something of the span.
 func (s Span) Set(key, value string) {

@@ -65,12 +65,13 @@ func TestARatioOfNothingTracesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tracer.Close()
-	if parent := tracer.Enqueue(t.Context()).Parent(); parent != "" {
-		t.Errorf("traceparent %q of a mail that is not traced", parent)
+	span := tracer.Enqueue(t.Context())
+	if attempt := tracer.Send(span.Parent(), "x", 1); span.Sampled() || attempt.Sampled() {
+		t.Error("a mail that is not to be traced is")
 	}
 	caller := http.Header{"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}
 	parent := tracer.Enqueue(tracer.Caller(t.Context(), caller)).Parent()
-	if !strings.HasPrefix(parent, "00-0af7651916cd43dd8448eb211c80319c-") {
+	if !strings.HasPrefix(parent, "00-0af7651916cd43dd8448eb211c80319c-") || !strings.HasSuffix(parent, "-01") {
 		t.Errorf("traceparent %q, want one in the trace of the caller, who traces", parent)
 	}
 }

@@ -37,7 +37,9 @@ func (b *batch) deliver(m *mail) {
 	}
 	span := w.deps.Tracer.Send(m.parent, string(m.id()), m.attempts)
 	defer span.End()
-	m.email.TraceParent = span.Parent()
+	if m.email.TraceParent = ""; span.Sampled() {
+		m.email.TraceParent = span.Parent() // it comes back on each of the mail's events
+	}
 	result, sent := b.post(m, p)
 	posted() // what follows need not keep others from being posted
 	if !sent {
@@ -50,7 +52,7 @@ func (b *batch) deliver(m *mail) {
 	}
 	span.Set("outcome", result.Outcome.String())
 	if result.Outcome != sendgrid.Accepted {
-		span.Fail(result.Reason())
+		span.Fail(result.Outcome.String())
 	}
 	p.report(result)
 	if result.Outcome == sendgrid.NotSent && w.gate.away() {
