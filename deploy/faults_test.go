@@ -217,7 +217,7 @@ func post(t *testing.T, url, body string) {
 // lock keeps an SQLite file from being written to until the test ends.
 func lock(t *testing.T, path string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
+	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(20000)") // the worker writes too
 	if err != nil {
 		t.Fatal(err)
 	}
