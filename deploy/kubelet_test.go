@@ -21,10 +21,11 @@ type kubelet struct {
 	values   map[string]string // of flags, over what the manifest says
 	replicas int
 
-	mu     sync.Mutex // protects the fields below
-	ready  []string   // addresses of the pods that get traffic
-	pods   []*process.Process
 	killed int // pods that did not end in time
+
+	mu    sync.Mutex // protects the fields below
+	ready []string   // addresses of the pods that get traffic
+	pods  []*process.Process
 }
 
 // start runs one more pod and lets it have traffic once its readiness probe says so.

@@ -17,7 +17,7 @@ const (
 	bounceWarn, bounceBad = 0.02, 0.05
 )
 
-// A share is one with what it means.
+// A share is a part of a whole for the page to show, and the class that says whether it is well.
 type share struct {
 	Text  string
 	Class string

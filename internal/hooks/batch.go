@@ -46,10 +46,8 @@ func readBatch(body, digest []byte, f filter) (*batch, error) {
 	case err != nil:
 		return nil, err
 	case len(kept) == 0:
-	case all && len(array) <= maxContents && digest != nil:
-		b.queue(array, digest)
 	case all && len(array) <= maxContents:
-		b.queueByContents(array)
+		b.queue(array, digest)
 	default:
 		b.split(kept)
 	}
@@ -71,18 +69,18 @@ func (b *batch) split(events [][]byte) {
 			}
 			contents = append(contents, raw...)
 		}
-		b.queueByContents(append(contents, ']'))
+		b.queue(append(contents, ']'), nil)
 		events = events[n:]
 	}
 }
 
-// queue adds an event for okq. Its ID is made of a hash of the POST: when SendGrid sends it again because our answer was
-// late or lost, okq has the event already, or gets it again and the fold sees nothing new.
-func (b *batch) queue(contents, hash []byte) {
-	b.events = append(b.events, okq.Event{Queue: job.QueueStats, ID: hex.EncodeToString(hash[:16]), Contents: contents})
-}
-
-func (b *batch) queueByContents(contents []byte) {
-	sum := sha256.Sum256(contents)
-	b.queue(contents, sum[:])
+// queue adds an event for okq. Its ID is made of the digest that was signed, or else of a hash of the contents: when
+// SendGrid sends a POST again because our answer was late or lost, okq has the event already, or gets it again and the
+// fold sees nothing new.
+func (b *batch) queue(contents, digest []byte) {
+	if digest == nil {
+		sum := sha256.Sum256(contents)
+		digest = sum[:]
+	}
+	b.events = append(b.events, okq.Event{Queue: job.QueueStats, ID: hex.EncodeToString(digest[:16]), Contents: contents})
 }

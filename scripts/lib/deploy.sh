@@ -1,5 +1,5 @@
 # What the tests of deploy/ look at manifests with. All of it is built or downloaded once, and nothing of it runs as a
-# service. Sourced by scripts/services.
+# service. Sourced by scripts/services and scripts/k8s.
 
 kubernetes_version=v1.36.3
 keda_version=v2.21.0
@@ -26,21 +26,25 @@ ENV
   mv "$deploy_env.new" "$deploy_env"
 }
 
-# unpack_prometheus takes Debian's prometheus and promtool without installing the package, which would start a server.
+# unpack_prometheus takes Debian's prometheus and promtool without installing the package.
 unpack_prometheus() {
-  local dir=$cache/prometheus tmp
-  if [ ! -x "$dir/usr/bin/promtool" ]; then
-    tmp=$(mktemp -d "$cache/tmp.prometheus.XXXXXX")
-    (cd "$tmp" && { apt-get download prometheus || { apt-get update && apt-get download prometheus; }; }) >&2
-    dpkg -x "$tmp"/prometheus_*.deb "$tmp/root"
-    rm -rf "$dir"
-    mv "$tmp/root" "$dir"
-    rm -rf "$tmp"
-  fi
+  local dir=$cache/prometheus
+  [ -x "$dir/usr/bin/promtool" ] || unpack_package prometheus "$dir"
   echo "$dir"
 }
 
-# module_dir MODULE VERSION: the folder of a module's files, which hold the API's schemas. Nothing of it is built.
+# unpack_package NAME DIR: a Debian package's files, without installing it, which would start a server.
+unpack_package() {
+  local tmp
+  tmp=$(mktemp -d "$cache/tmp.$1.XXXXXX")
+  (cd "$tmp" && { apt-get download "$1" || { apt-get update && apt-get download "$1"; }; }) >&2
+  dpkg -x "$tmp/$1"_*.deb "$tmp/root"
+  rm -rf "$2"
+  mv "$tmp/root" "$2"
+  rm -rf "$tmp"
+}
+
+# module_dir MODULE VERSION: the folder of a module's files. Nothing of it is built.
 module_dir() {
   (cd / && go mod download -json "$1@$2") | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p'
 }
