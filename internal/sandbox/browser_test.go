@@ -49,8 +49,8 @@ func TestMailAppearsOnTheOpenPageAndAnEventButtonWorks(t *testing.T) {
 func TestPagesFitAndAreAccessible(t *testing.T) {
 	t.Parallel()
 	tab := browser.NewTab(t)
-	browser.NoComplaints(t, tab)
 	s := sandboxtest.RunT(t)
+	browser.NoComplaints(t, tab)
 	browser.Look(t, tab, "inbox-empty", s.URL(), `.empty`)
 	for _, to := range []string{"alex@example.com", "someone.with.a.long.name+orders@mail.example.com", "bounce@example.com", "spam@example.com", "drop@example.com"} {
 		send(t, s, mailTo(to, "x"))

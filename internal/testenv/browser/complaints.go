@@ -12,7 +12,8 @@ import (
 )
 
 // NoComplaints makes the test fail if the tab's console gets an error until the test's end: an exception, something that
-// did not load, or something that a policy forbade.
+// did not load, or something that a policy forbade. What the tab looks at runs already: a page that follows a stream
+// complains, rightly, when its server stops before this looks for the last time.
 func NoComplaints(t *testing.T, tab context.Context) {
 	t.Helper()
 	var mu sync.Mutex // protects complaints
