@@ -15,7 +15,6 @@ import (
 
 // TestAnotherLibrarysClient calls with a JSON-RPC client that other people wrote.
 func TestAnotherLibrarysClient(t *testing.T) {
-	t.Parallel()
 	withStores(t, func(t *testing.T, s *running, q *okq.Client, _ *store.Stores) {
 		c := jrpc2.NewClient(jhttp.NewChannel(s.url, nil), nil)
 		defer c.Close()

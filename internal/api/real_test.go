@@ -2,15 +2,12 @@ package api
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"github.com/levenlabs/postmaster/internal/okqd/okqdtest"
 	"github.com/levenlabs/postmaster/internal/store"
-	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/internal/store/storetest"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
 )
@@ -58,24 +55,11 @@ func popMail(t testing.TB, q *okq.Client, queue string) (okq.Event, *job.Email) 
 
 // withStores runs a test over each kind of store, beside a real okqd.
 func withStores(t *testing.T, test func(t *testing.T, s *running, q *okq.Client, st *store.Stores)) {
-	for name, config := range map[string]func(testing.TB) store.Config{
-		"sqlite": func(tb testing.TB) store.Config {
-			return store.Config{SQLite: filepath.Join(tb.TempDir(), "pm.db")}
-		},
-		"mongo": func(tb testing.TB) store.Config { return store.Config{MongoAddr: testenv.Mongo(tb)} },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			st, err := store.Open(t.Context(), config(t), zerolog.Nop())
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = st.Close() })
-			q := newQueue(t, okqdtest.RunT(t).Addr)
-			s := start(t, defaults(), Deps{Queue: q, Prefs: st.Prefs, Records: st.Stats, Keys: st.Keys})
-			test(t, s, q, st)
-		})
-	}
+	storetest.OnEach(t, func(t *testing.T, st *store.Stores) {
+		q := newQueue(t, okqdtest.RunT(t).Addr)
+		s := start(t, defaults(), Deps{Queue: q, Prefs: st.Prefs, Records: st.Stats, Keys: st.Keys})
+		test(t, s, q, st)
+	})
 }
 
 type enqueued struct {

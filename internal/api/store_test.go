@@ -38,7 +38,6 @@ func (r *running) succeed(t *testing.T, method string, params any) {
 }
 
 func TestPrefs(t *testing.T) {
-	t.Parallel()
 	withStores(t, func(t *testing.T, s *running, _ *okq.Client, _ *store.Stores) {
 		if got := s.flags(t, "nobody@example.com"); got != 1 {
 			t.Errorf("unknown address has %d, want 1", got)
@@ -55,7 +54,6 @@ func TestPrefs(t *testing.T) {
 }
 
 func TestMovePrefs(t *testing.T) {
-	t.Parallel()
 	withStores(t, func(t *testing.T, s *running, _ *okq.Client, _ *store.Stores) {
 		s.succeed(t, "Postmaster.UpdatePrefs", obj{"email": "old@example.com", "flags": 4})
 		s.succeed(t, "Postmaster.MovePrefs", obj{"oldEmail": "Old@example.com", "newEmail": "new@example.com"})
@@ -120,7 +118,6 @@ func TestWithoutStore(t *testing.T) {
 }
 
 func TestLookups(t *testing.T) {
-	t.Parallel()
 	withStores(t, func(t *testing.T, s *running, _ *okq.Client, st *store.Stores) {
 		ctx, created := t.Context(), time.Unix(1_700_000_000, 0)
 		var none *getEmailResult
@@ -170,7 +167,6 @@ func TestLookups(t *testing.T) {
 }
 
 func TestMailThatWaitsIsFoundInItsQueue(t *testing.T) {
-	t.Parallel()
 	withStores(t, func(t *testing.T, s *running, _ *okq.Client, _ *store.Stores) {
 		later := time.Now().Add(time.Hour).Unix()
 		for state, params := range map[stats.State]obj{
@@ -193,7 +189,6 @@ func TestMailThatWaitsIsFoundInItsQueue(t *testing.T) {
 }
 
 func TestIdempotencyKeyMakesOneMailOfManyCalls(t *testing.T) {
-	t.Parallel()
 	withStores(t, func(t *testing.T, s *running, q *okq.Client, _ *store.Stores) {
 		ids := make([]job.ID, 12)
 		var wg sync.WaitGroup
@@ -225,7 +220,6 @@ func TestIdempotencyKeyMakesOneMailOfManyCalls(t *testing.T) {
 
 // TestKeyHealsAfterACrash: what a crash between the record of a key and the push leaves is a claim and no mail.
 func TestKeyHealsAfterACrash(t *testing.T) {
-	t.Parallel()
 	withStores(t, func(t *testing.T, s *running, q *okq.Client, _ *store.Stores) {
 		crashing := start(t, defaults(), Deps{Queue: &memory{err: okq.ErrClosed}, Keys: s.deps.Keys})
 		if rpc := crashing.do(t, "Postmaster.Enqueue", mail(obj{"idempotencyKey": "k"}), nil); rpc == nil {

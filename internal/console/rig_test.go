@@ -20,6 +20,7 @@ import (
 	"github.com/levenlabs/postmaster/internal/console"
 	"github.com/levenlabs/postmaster/internal/okqd/okqdtest"
 	"github.com/levenlabs/postmaster/internal/store"
+	"github.com/levenlabs/postmaster/internal/store/storetest"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
 	"github.com/levenlabs/postmaster/pkg/stats"
@@ -69,10 +70,7 @@ func newRig(t *testing.T, change ...option) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.okq.Close)
-	if r.stores, err = store.Open(t.Context(), store.Config{SQLite: filepath.Join(t.TempDir(), "pm.db")}, zerolog.Nop()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.stores.Close() })
+	r.stores = storetest.Open(t, storetest.SQLite(t))
 	cfg, deps := console.Config{Addr: "127.0.0.1:0"}, console.Deps{Queue: r.okq, Records: r.stores.Stats, Prefs: r.stores.Prefs, Beats: r.stores.Beats, Letters: console.NewLetters(r.okq, r.stores.Stats)}
 	for _, f := range change {
 		f(&cfg, &deps)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"github.com/levenlabs/postmaster/internal/sandbox/sandboxtest"
 	"github.com/levenlabs/postmaster/internal/sendgrid"
 	"github.com/levenlabs/postmaster/internal/store"
+	"github.com/levenlabs/postmaster/internal/store/storetest"
 	"github.com/levenlabs/postmaster/internal/worker"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
@@ -45,12 +45,7 @@ func onEachServer(t *testing.T, test func(*box)) {
 				t.Fatal(err)
 			}
 			t.Cleanup(client.Close)
-			stores, err := store.Open(t.Context(), store.Config{SQLite: filepath.Join(t.TempDir(), "pm.db")}, zerolog.Nop())
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { stores.Close() })
-			test(&box{T: t, client: client, stores: stores})
+			test(&box{T: t, client: client, stores: storetest.Open(t, storetest.SQLite(t))})
 		})
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/levenlabs/postmaster/internal/sandbox/sandboxtest"
 	"github.com/levenlabs/postmaster/internal/sendgrid"
 	"github.com/levenlabs/postmaster/internal/store"
+	"github.com/levenlabs/postmaster/internal/store/storetest"
 	"github.com/levenlabs/postmaster/pkg/heartbeat"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
@@ -62,11 +63,7 @@ func newRig(t *testing.T, change ...func(*rig)) *rig {
 		if r.mongo == "" {
 			cfg.SQLite = cmp.Or(r.db, filepath.Join(t.TempDir(), "pm.db"))
 		}
-		stores, err := store.Open(t.Context(), cfg, zerolog.Nop())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { stores.Close() })
+		stores := storetest.Open(t, cfg)
 		r.store.Store, r.store.prefs, r.beats = stores.Stats, stores.Prefs, stores.Beats
 	}
 	if r.okq == nil {

@@ -23,14 +23,14 @@ type SQLite struct{ read, write *sql.DB }
 // NewSQLite returns a store over a file that has SQLiteSchema.
 func NewSQLite(read, write *sql.DB) *SQLite { return &SQLite{read, write} }
 
-// Beat implements Store. The last beat of a worker also clears away those of workers that ended long ago.
+// Beat implements Store. It also clears away those of workers that ended long ago, killed ones too.
 func (s *SQLite) Beat(ctx context.Context, b Beat) error {
 	text, err := json.Marshal(b)
 	if err != nil {
 		return err
 	}
 	_, err = s.write.ExecContext(ctx, `INSERT OR REPLACE INTO workers (worker, at, ended, beat) VALUES (?, ?, ?, ?)`, b.Worker, b.At.UnixMilli(), b.Ended, string(text))
-	if err == nil && b.Ended {
+	if err == nil {
 		_, err = s.write.ExecContext(ctx, `DELETE FROM workers WHERE at < ?`, b.At.Add(-kept).UnixMilli())
 	}
 	if err != nil {

@@ -1,67 +1,28 @@
-package idempotency
+package idempotency_test
 
 import (
 	"database/sql"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	_ "modernc.org/sqlite"
-
-	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/internal/store"
+	"github.com/levenlabs/postmaster/internal/store/storetest"
+	"github.com/levenlabs/postmaster/pkg/idempotency"
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
 // withStores runs one test over every kind of store.
-func withStores(t *testing.T, test func(t *testing.T, s Store)) {
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, newSQLite(t))
-	})
-	t.Run("mongo", func(t *testing.T) {
-		t.Parallel()
-		test(t, newMongo(t))
-	})
+func withStores(t *testing.T, test func(t *testing.T, s idempotency.Store)) {
+	storetest.OnEach(t, func(t *testing.T, s *store.Stores) { test(t, s.Keys) })
 }
 
-func newSQLite(t *testing.T) Store {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(t.TempDir(), "pm.db")+"?_txlock=immediate&_pragma=journal_mode(WAL)&_pragma=busy_timeout(10000)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	if _, err := db.Exec(SQLiteSchema); err != nil {
-		t.Fatal(err)
-	}
-	return NewSQLite(db, db)
+func claimOf(print byte, made time.Time) idempotency.Claim {
+	return idempotency.Claim{ID: job.NewID(), Fingerprint: [32]byte{0: print, 31: print}, Made: made.Truncate(time.Millisecond)}
 }
 
-func newMongo(t *testing.T) Store {
-	uri := testenv.Mongo(t)
-	client, err := mongo.Connect(options.Client().ApplyURI(uri))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = client.Disconnect(t.Context()) })
-	name, _, _ := strings.Cut(uri[strings.LastIndex(uri, "/")+1:], "?")
-	var s *Mongo
-	for range 2 { // the second finds the index made
-		if s, err = NewMongo(t.Context(), client.Database(name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return s
-}
-
-func claimOf(print byte, made time.Time) Claim {
-	return Claim{ID: job.NewID(), Fingerprint: [32]byte{0: print, 31: print}, Made: made.Truncate(time.Millisecond)}
-}
-
-func mustClaim(t *testing.T, s Store, key string, c Claim) Claim {
+func mustClaim(t *testing.T, s idempotency.Store, key string, c idempotency.Claim) idempotency.Claim {
 	t.Helper()
 	got, err := s.Claim(t.Context(), key, c)
 	if err != nil {
@@ -70,15 +31,14 @@ func mustClaim(t *testing.T, s Store, key string, c Claim) Claim {
 	return got
 }
 
-func same(a, b Claim) bool {
+func same(a, b idempotency.Claim) bool {
 	return a.ID == b.ID && a.Fingerprint == b.Fingerprint && a.Made.Equal(b.Made) && a.Confirmed == b.Confirmed
 }
 
 func TestFirstClaimStands(t *testing.T) {
-	t.Parallel()
-	withStores(t, func(t *testing.T, s Store) {
+	withStores(t, func(t *testing.T, s idempotency.Store) {
 		now := time.Now()
-		first, second := claimOf(1, now), claimOf(2, now.Add(Lifetime-time.Minute))
+		first, second := claimOf(1, now), claimOf(2, now.Add(idempotency.Lifetime-time.Minute))
 		if got := mustClaim(t, s, "k", first); !same(got, first) {
 			t.Errorf("first = %+v, want %+v", got, first)
 		}
@@ -94,10 +54,9 @@ func TestFirstClaimStands(t *testing.T) {
 }
 
 func TestExpiredClaimIsAsGoodAsNone(t *testing.T) {
-	t.Parallel()
-	withStores(t, func(t *testing.T, s Store) {
+	withStores(t, func(t *testing.T, s idempotency.Store) {
 		now := time.Now()
-		old, fresh := claimOf(1, now.Add(-Lifetime-time.Second)), claimOf(2, now)
+		old, fresh := claimOf(1, now.Add(-idempotency.Lifetime-time.Second)), claimOf(2, now)
 		mustClaim(t, s, "k", old)
 		if err := s.Confirm(t.Context(), "k", old.ID); err != nil {
 			t.Fatal(err)
@@ -111,8 +70,7 @@ func TestExpiredClaimIsAsGoodAsNone(t *testing.T) {
 }
 
 func TestConfirmedClaimSaysSo(t *testing.T) {
-	t.Parallel()
-	withStores(t, func(t *testing.T, s Store) {
+	withStores(t, func(t *testing.T, s idempotency.Store) {
 		c := mustClaim(t, s, "k", claimOf(1, time.Now()))
 		if err := s.Confirm(t.Context(), "k", job.NewID()); err != nil {
 			t.Fatal(err)
@@ -136,12 +94,11 @@ func TestConfirmedClaimSaysSo(t *testing.T) {
 }
 
 func TestClaimsAtOnceAgree(t *testing.T) {
-	t.Parallel()
-	withStores(t, func(t *testing.T, s Store) {
+	withStores(t, func(t *testing.T, s idempotency.Store) {
 		now := time.Now()
-		mustClaim(t, s, "expired", claimOf(9, now.Add(-2*Lifetime)))
+		mustClaim(t, s, "expired", claimOf(9, now.Add(-2*idempotency.Lifetime)))
 		for _, key := range []string{"new", "expired"} {
-			got := make([]Claim, 16)
+			got := make([]idempotency.Claim, 16)
 			var wg sync.WaitGroup
 			for i := range got {
 				wg.Go(func() {
@@ -153,7 +110,7 @@ func TestClaimsAtOnceAgree(t *testing.T) {
 			}
 			wg.Wait()
 			for _, c := range got {
-				if !same(c, got[0]) || c.ID == "" || c.Fingerprint[0] == 9 && c.Made.Before(now.Add(-Lifetime)) {
+				if !same(c, got[0]) || c.ID == "" || c.Fingerprint[0] == 9 && c.Made.Before(now.Add(-idempotency.Lifetime)) {
 					t.Errorf("%s: %+v and %+v", key, c, got[0])
 				}
 			}
@@ -163,15 +120,21 @@ func TestClaimsAtOnceAgree(t *testing.T) {
 
 func TestSQLiteForgetsExpiredKeys(t *testing.T) {
 	t.Parallel()
-	s := newSQLite(t).(*SQLite)
+	cfg := storetest.SQLite(t)
+	s := storetest.Open(t, cfg).Keys
 	for i := range 10 {
-		mustClaim(t, s, strings.Repeat("x", i+1), claimOf(1, time.Now().Add(-2*Lifetime)))
+		mustClaim(t, s, strings.Repeat("x", i+1), claimOf(1, time.Now().Add(-2*idempotency.Lifetime)))
 	}
 	for i := range 5 {
 		mustClaim(t, s, strings.Repeat("y", i+1), claimOf(1, time.Now()))
 	}
 	var n int
-	if err := s.read.QueryRow(`SELECT count(*) FROM idempotency`).Scan(&n); err != nil || n != 5 {
+	db, err := sql.Open("sqlite", cfg.SQLite)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRow(`SELECT count(*) FROM idempotency`).Scan(&n); err != nil || n != 5 {
 		t.Errorf("%d keys are kept, %v; want the 5 that stand", n, err)
 	}
 }

@@ -2,21 +2,18 @@ package prefs_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"testing"
 
-	"github.com/levenlabs/postmaster/internal/store"
-	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/internal/store/storetest"
 	"github.com/levenlabs/postmaster/pkg/prefs"
 )
 
 // BenchmarkFlags asks for 256 recipients among 20,000 that have opted out of something: an answer must not cost more
 // for those who are not asked about.
 func BenchmarkFlags(b *testing.B) {
-	b.Run("sqlite", func(b *testing.B) {
-		benchFlags(b, open(b, store.Config{SQLite: filepath.Join(b.TempDir(), "pm.db")}))
-	})
-	b.Run("mongo", func(b *testing.B) { benchFlags(b, open(b, store.Config{MongoAddr: testenv.Mongo(b)})) })
+	for _, kind := range storetest.Kinds {
+		b.Run(kind.Name, func(b *testing.B) { benchFlags(b, open(b, kind.Config(b))) })
+	}
 }
 
 func benchFlags(b *testing.B, s prefs.Store) {

@@ -9,15 +9,14 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/levenlabs/postmaster/internal/store"
-	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/internal/store/storetest"
 	"github.com/levenlabs/postmaster/pkg/prefs"
 )
 
 // reopened returns the store as it is after documents were written by others and postmaster was started anew.
 func reopened(t *testing.T, documents ...any) prefs.Store {
 	t.Helper()
-	cfg := store.Config{MongoAddr: testenv.Mongo(t)}
+	cfg := storetest.Mongo(t)
 	emails := prefs.Emails(open(t, cfg))
 	if err := emails.Drop(t.Context()); err != nil { // the index too, so that it is as 0.4.0 left it
 		t.Fatal(err)
@@ -153,7 +152,7 @@ func TestManyMixedCaseAddressesAreFoundAfterTheStart(t *testing.T) {
 
 func TestDocumentHasTheFieldsThat040Reads(t *testing.T) {
 	t.Parallel()
-	s := open(t, store.Config{MongoAddr: testenv.Mongo(t)})
+	s := open(t, storetest.Mongo(t))
 	setFlags(t, s, "A@example.com", 4, noon)
 	record(t, s, prefs.Incident{Address: "a@example.com", Kind: prefs.Bounce, At: noon},
 		prefs.Incident{Address: "a@example.com", Kind: prefs.SpamReport, At: noon.Add(time.Second)})

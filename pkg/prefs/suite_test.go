@@ -4,17 +4,15 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 	"pgregory.net/rapid"
 
 	"github.com/levenlabs/postmaster/internal/store"
-	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/internal/store/storetest"
 	"github.com/levenlabs/postmaster/pkg/prefs"
 )
 
@@ -23,29 +21,12 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 // onEachStore runs a test on both stores.
 func onEachStore(t *testing.T, test func(t *testing.T, s prefs.Store)) {
-	t.Parallel()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, open(t, store.Config{SQLite: filepath.Join(t.TempDir(), "pm.db")}))
-	})
-	t.Run("mongo", func(t *testing.T) {
-		t.Parallel()
-		test(t, open(t, store.Config{MongoAddr: testenv.Mongo(t)}))
-	})
+	storetest.OnEach(t, func(t *testing.T, s *store.Stores) { test(t, s.Prefs) })
 }
 
-func open(t testing.TB, cfg store.Config) prefs.Store {
-	t.Helper()
-	s, err := store.Open(t.Context(), cfg, zerolog.New(zerolog.NewTestWriter(t)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s.Prefs
+func open(tb testing.TB, cfg store.Config) prefs.Store {
+	tb.Helper()
+	return storetest.Open(tb, cfg).Prefs
 }
 
 func setFlags(t *testing.T, s prefs.Store, address string, flags int64, at time.Time) {

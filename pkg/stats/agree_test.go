@@ -1,15 +1,13 @@
 package stats_test
 
 import (
-	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
-	"github.com/levenlabs/postmaster/internal/store"
-	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/internal/store/storetest"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
@@ -18,8 +16,8 @@ import (
 // own words. Whatever is asked of both, they answer and remember the same.
 func TestBothStoresAgree(t *testing.T) {
 	t.Parallel()
-	local := open(t, store.Config{SQLite: filepath.Join(t.TempDir(), "pm.db")})
-	mongo := open(t, store.Config{MongoAddr: testenv.Mongo(t)})
+	local := open(t, storetest.SQLite(t))
+	mongo := open(t, storetest.Mongo(t))
 	rapid.Check(t, func(rt *rapid.T) {
 		ids := []job.ID{job.NewID(), job.NewID(), job.NewID()}
 		for range rapid.IntRange(1, 12).Draw(rt, "steps") {

@@ -2,12 +2,10 @@ package stats_test
 
 import (
 	"math/rand/v2"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/levenlabs/postmaster/internal/store"
-	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/internal/store/storetest"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
@@ -15,12 +13,9 @@ import (
 const batch = 256
 
 func benchOnEachStore(b *testing.B, bench func(b *testing.B, s stats.Store)) {
-	b.Run("sqlite", func(b *testing.B) {
-		bench(b, open(b, store.Config{SQLite: filepath.Join(b.TempDir(), "pm.db")}))
-	})
-	b.Run("mongo", func(b *testing.B) {
-		bench(b, open(b, store.Config{MongoAddr: testenv.Mongo(b)}))
-	})
+	for _, kind := range storetest.Kinds {
+		b.Run(kind.Name, func(b *testing.B) { bench(b, open(b, kind.Config(b))) })
+	}
 }
 
 func firstAttempts() []stats.Attempt {

@@ -10,8 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
-	"github.com/levenlabs/postmaster/internal/store"
-	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/internal/store/storetest"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
@@ -19,7 +18,7 @@ import (
 // with040 returns a store that holds records of 0.4.0.
 func with040(t *testing.T) stats.Store {
 	t.Helper()
-	s := open(t, store.Config{MongoAddr: testenv.Mongo(t)})
+	s := open(t, storetest.Mongo(t))
 	text, err := os.ReadFile("testdata/records-0.4.0.json")
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +82,7 @@ func TestRecordsOf040TakeEvents(t *testing.T) {
 
 func TestDocumentHasTheFieldsThat040Reads(t *testing.T) {
 	t.Parallel()
-	s := open(t, store.Config{MongoAddr: testenv.Mongo(t)})
+	s := open(t, storetest.Mongo(t))
 	id := job.NewID()
 	begin(t, s, attempt(id, 1, "one"))
 	settle(t, s, settlement(id, 1, stats.Accepted))
@@ -118,7 +117,7 @@ func TestDocumentHasTheFieldsThat040Reads(t *testing.T) {
 // TestIndexOf040Serves: the index is there already, whatever options it was made with.
 func TestIndexOf040Serves(t *testing.T) {
 	t.Parallel()
-	cfg := store.Config{MongoAddr: testenv.Mongo(t)}
+	cfg := storetest.Mongo(t)
 	records := stats.Records(open(t, cfg))
 	open(t, cfg)
 	specs, err := records.Indexes().ListSpecifications(t.Context())

@@ -1,16 +1,13 @@
 package stats_test
 
 import (
-	"path/filepath"
 	"reflect"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
-
 	"github.com/levenlabs/postmaster/internal/store"
-	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/internal/store/storetest"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
@@ -20,29 +17,12 @@ var noon = time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 
 // onEachStore runs a test on both stores.
 func onEachStore(t *testing.T, test func(t *testing.T, s stats.Store)) {
-	t.Parallel()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, open(t, store.Config{SQLite: filepath.Join(t.TempDir(), "pm.db")}))
-	})
-	t.Run("mongo", func(t *testing.T) {
-		t.Parallel()
-		test(t, open(t, store.Config{MongoAddr: testenv.Mongo(t)}))
-	})
+	storetest.OnEach(t, func(t *testing.T, s *store.Stores) { test(t, s.Stats) })
 }
 
 func open(tb testing.TB, cfg store.Config) stats.Store {
 	tb.Helper()
-	s, err := store.Open(tb.Context(), cfg, zerolog.New(zerolog.NewTestWriter(tb)))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return s.Stats
+	return storetest.Open(tb, cfg).Stats
 }
 
 func subject(id job.ID) stats.Subject {
