@@ -26,7 +26,7 @@ test-heavy: ## The tests that take minutes (TestHeavy…) and a short chaos, aga
 test-deploy: ## The Kubernetes manifests, against strict schemas and the programs' own flags; no services needed
 	@scripts/services deploy go test -count=1 ./deploy/...
 
-test-k8s: ## The manifests on a real API server with its controllers (builds it once: some 18 minutes, 4 GB)
+test-k8s: ## The manifests on a real API server with its controllers (some 18 minutes and 4 GB the first time)
 	@scripts/services deploy scripts/k8s go test -tags k8s -count=1 -v -timeout 15m ./deploy/k8s
 
 man: ## Man pages and completions of all programs, into dist/man and dist/completions

@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/levenlabs/postmaster/internal/store"
+	"github.com/levenlabs/postmaster/internal/store/storetest"
 	"github.com/levenlabs/postmaster/internal/testenv"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/prefs"
@@ -126,7 +127,7 @@ func TestMongoAwayIsUnavailableAndComesBack(t *testing.T) {
 	r := newRelay(t, uri.Host)
 	uri.Host = r.Addr().String()
 	uri.RawQuery = "directConnection=true"
-	s := open(t, store.Config{MongoAddr: uri.String()})
+	s := storetest.Open(t, store.Config{MongoAddr: uri.String()})
 
 	r.setCut(true)
 	for name, err := range everyCall(t, s) {
@@ -151,7 +152,7 @@ func TestMongoAwayIsUnavailableAndComesBack(t *testing.T) {
 func TestLockedFileIsUnavailableToWriters(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "pm.db")
-	s := open(t, store.Config{SQLite: path})
+	s := storetest.Open(t, store.Config{SQLite: path})
 	other, err := sql.Open("sqlite", path)
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +178,7 @@ func TestLockedFileIsUnavailableToWriters(t *testing.T) {
 
 func TestCallerWhoGivesUpIsNotToldOfAnOutage(t *testing.T) {
 	t.Parallel()
-	s := open(t, store.Config{SQLite: filepath.Join(t.TempDir(), "pm.db")})
+	s := storetest.Open(t, storetest.SQLite(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	err := s.Prefs.SetFlags(ctx, "a@example.com", 4, time.Now())

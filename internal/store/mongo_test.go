@@ -9,20 +9,21 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/levenlabs/postmaster/internal/store"
+	"github.com/levenlabs/postmaster/internal/store/storetest"
 	"github.com/levenlabs/postmaster/internal/testenv"
 )
 
 func TestMongoIsReachedByAddressAndByURI(t *testing.T) {
 	t.Parallel()
 	uri := testenv.Mongo(t)
-	s := open(t, store.Config{MongoAddr: uri})
+	s := storetest.Open(t, store.Config{MongoAddr: uri})
 	if s.None() {
 		t.Error("an open database is None")
 	}
 	if err := s.Prefs.SetFlags(t.Context(), "a@example.com", 4, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	got, err := open(t, store.Config{MongoAddr: uri}).Prefs.Flags(t.Context(), []string{"a@example.com"})
+	got, err := storetest.Open(t, store.Config{MongoAddr: uri}).Prefs.Flags(t.Context(), []string{"a@example.com"})
 	if err != nil || got["a@example.com"] != 4 {
 		t.Errorf("Flags = %v, %v; want 4", got, err)
 	}

@@ -11,31 +11,15 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/levenlabs/postmaster/internal/store"
+	"github.com/levenlabs/postmaster/internal/store/storetest"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
 
-func open(t *testing.T, cfg store.Config) *store.Stores {
-	t.Helper()
-	if err := cfg.Validate(); err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(t.Context(), cfg, zerolog.New(zerolog.NewTestWriter(t)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
-
 func TestWhatOneProcessWritesAnotherReads(t *testing.T) {
 	t.Parallel()
 	cfg := store.Config{SQLite: filepath.Join(t.TempDir(), "odd name?#%41.db")}
-	one, two := open(t, cfg), open(t, cfg)
+	one, two := storetest.Open(t, cfg), storetest.Open(t, cfg)
 
 	if err := one.Prefs.SetFlags(t.Context(), "A@example.com", 4, time.Now()); err != nil {
 		t.Fatal(err)
@@ -48,11 +32,11 @@ func TestWhatOneProcessWritesAnotherReads(t *testing.T) {
 
 func TestProcessesThatShareAFileBothGetToWrite(t *testing.T) {
 	t.Parallel()
-	cfg := store.Config{SQLite: filepath.Join(t.TempDir(), "pm.db")}
+	cfg := storetest.SQLite(t)
 	errs := make(chan error)
 	const processes, rounds = 3, 30
 	for range processes {
-		s := open(t, cfg)
+		s := storetest.Open(t, cfg)
 		go func() {
 			for range rounds {
 				_, err := s.Stats.Begin(context.WithoutCancel(t.Context()), []stats.Attempt{{
@@ -99,7 +83,7 @@ func TestFileThatCannotBeMadeNamesTheFlag(t *testing.T) {
 
 func TestNoDatabaseIsNone(t *testing.T) {
 	t.Parallel()
-	s := open(t, store.Config{})
+	s := storetest.Open(t, store.Config{})
 	if !s.None() || s.Prefs != nil || s.Stats != nil || s.Ping(t.Context()) != nil {
 		t.Errorf("no database = %+v; want None", s)
 	}

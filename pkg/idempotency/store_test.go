@@ -13,8 +13,8 @@ import (
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
-// withStores runs one test over every kind of store.
-func withStores(t *testing.T, test func(t *testing.T, s idempotency.Store)) {
+// onEachStore runs one test over every kind of store.
+func onEachStore(t *testing.T, test func(t *testing.T, s idempotency.Store)) {
 	storetest.OnEach(t, func(t *testing.T, s *store.Stores) { test(t, s.Keys) })
 }
 
@@ -36,7 +36,7 @@ func same(a, b idempotency.Claim) bool {
 }
 
 func TestFirstClaimStands(t *testing.T) {
-	withStores(t, func(t *testing.T, s idempotency.Store) {
+	onEachStore(t, func(t *testing.T, s idempotency.Store) {
 		now := time.Now()
 		first, second := claimOf(1, now), claimOf(2, now.Add(idempotency.Lifetime-time.Minute))
 		if got := mustClaim(t, s, "k", first); !same(got, first) {
@@ -54,7 +54,7 @@ func TestFirstClaimStands(t *testing.T) {
 }
 
 func TestExpiredClaimIsAsGoodAsNone(t *testing.T) {
-	withStores(t, func(t *testing.T, s idempotency.Store) {
+	onEachStore(t, func(t *testing.T, s idempotency.Store) {
 		now := time.Now()
 		old, fresh := claimOf(1, now.Add(-idempotency.Lifetime-time.Second)), claimOf(2, now)
 		mustClaim(t, s, "k", old)
@@ -70,7 +70,7 @@ func TestExpiredClaimIsAsGoodAsNone(t *testing.T) {
 }
 
 func TestConfirmedClaimSaysSo(t *testing.T) {
-	withStores(t, func(t *testing.T, s idempotency.Store) {
+	onEachStore(t, func(t *testing.T, s idempotency.Store) {
 		c := mustClaim(t, s, "k", claimOf(1, time.Now()))
 		if err := s.Confirm(t.Context(), "k", job.NewID()); err != nil {
 			t.Fatal(err)
@@ -94,7 +94,7 @@ func TestConfirmedClaimSaysSo(t *testing.T) {
 }
 
 func TestClaimsAtOnceAgree(t *testing.T) {
-	withStores(t, func(t *testing.T, s idempotency.Store) {
+	onEachStore(t, func(t *testing.T, s idempotency.Store) {
 		now := time.Now()
 		mustClaim(t, s, "expired", claimOf(9, now.Add(-2*idempotency.Lifetime)))
 		for _, key := range []string{"new", "expired"} {
@@ -128,12 +128,12 @@ func TestSQLiteForgetsExpiredKeys(t *testing.T) {
 	for i := range 5 {
 		mustClaim(t, s, strings.Repeat("y", i+1), claimOf(1, time.Now()))
 	}
-	var n int
 	db, err := sql.Open("sqlite", cfg.SQLite)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
+	var n int
 	if err := db.QueryRow(`SELECT count(*) FROM idempotency`).Scan(&n); err != nil || n != 5 {
 		t.Errorf("%d keys are kept, %v; want the 5 that stand", n, err)
 	}

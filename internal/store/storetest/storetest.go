@@ -17,7 +17,7 @@ var Kinds = []struct {
 	Config func(testing.TB) store.Config // of a new database
 }{{"sqlite", SQLite}, {"mongo", Mongo}}
 
-// OnEach runs a test on a new database of each kind, side by side.
+// OnEach runs a test on a new database of each kind, in parallel with each other and with other tests.
 func OnEach(t *testing.T, test func(t *testing.T, s *store.Stores)) {
 	t.Parallel()
 	for _, kind := range Kinds {
@@ -42,6 +42,9 @@ func Mongo(tb testing.TB) store.Config {
 // Open opens a database until the test ends.
 func Open(tb testing.TB, cfg store.Config) *store.Stores {
 	tb.Helper()
+	if err := cfg.Validate(); err != nil {
+		tb.Fatal(err)
+	}
 	s, err := store.Open(tb.Context(), cfg, zerolog.New(zerolog.NewTestWriter(tb)))
 	if err != nil {
 		tb.Fatal(err)
