@@ -3,6 +3,7 @@ package stats
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -30,7 +31,6 @@ func mongoUnknown() bson.D {
 
 // Find implements Store.
 func (m *Mongo) Find(ctx context.Context, q Query) ([]*Record, error) {
-	newest := bson.D{{Key: "tc", Value: -1}, {Key: "_id", Value: -1}}
 	if q.all() {
 		return m.latest(ctx, q)
 	}
@@ -39,12 +39,8 @@ func (m *Mongo) Find(ctx context.Context, q Query) ([]*Record, error) {
 			bson.D{{Key: "uid", Value: -1}, {Key: "r", Value: -1}, {Key: "tc", Value: -1}}, q.Limit)
 		return shown(found), err
 	}
-	before, err := mongoBefore(q.Before)
-	if err != nil {
-		return nil, fmt.Errorf("find records: %w", err)
-	}
 	if q.Unknown {
-		found, err := m.query(ctx, append(mongoUnknown(), before...), newest, q.Limit)
+		found, err := m.newest(ctx, mongoUnknown(), q)
 		return shown(found), err
 	}
 	var all []*entry
@@ -53,7 +49,7 @@ func (m *Mongo) Find(ctx context.Context, q Query) ([]*Record, error) {
 		if q.UniqueID != "" {
 			filter = append(filter, bson.E{Key: "uid", Value: q.UniqueID})
 		}
-		found, err := m.query(ctx, append(filter, before...), newest, q.Limit)
+		found, err := m.newest(ctx, filter, q)
 		if err != nil {
 			return nil, err
 		}
@@ -69,24 +65,6 @@ func (m *Mongo) latest(ctx context.Context, q Query) ([]*Record, error) {
 	}
 	found, err := m.query(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$lt", Value: first}}}}, bson.D{{Key: "_id", Value: -1}}, q.Limit)
 	return shown(found), err
-}
-
-// mongoBefore is the condition to come after r, newest first.
-func mongoBefore(r *Record) (bson.D, error) {
-	if r == nil {
-		return nil, nil
-	}
-	id, err := objectID(r.ID)
-	if err != nil {
-		return nil, err
-	}
-	return bson.D{
-		{Key: "tc", Value: bson.D{{Key: "$lte", Value: r.Created}}},
-		{Key: "$or", Value: bson.A{
-			bson.D{{Key: "tc", Value: bson.D{{Key: "$lt", Value: r.Created}}}},
-			bson.D{{Key: "_id", Value: bson.D{{Key: "$lt", Value: id}}}},
-		}},
-	}, nil
 }
 
 func (m *Mongo) query(ctx context.Context, filter, sort bson.D, limit int) ([]*entry, error) {
@@ -107,7 +85,7 @@ func (m *Mongo) query(ctx context.Context, filter, sort bson.D, limit int) ([]*e
 
 // CountUnknown implements Store.
 func (m *Mongo) CountUnknown(ctx context.Context, atMost int) (int, error) {
-	n, err := m.records.CountDocuments(ctx, mongoUnknown(), options.Count().SetLimit(int64(atMost)))
+	n, err := m.records.CountDocuments(ctx, append(mongoUnknown(), createdSince(time.Time{})), options.Count().SetLimit(int64(atMost)))
 	if err != nil {
 		return 0, available(fmt.Errorf("count unknown outcomes: %w", err))
 	}

@@ -72,6 +72,38 @@ func TestARecipientsMailsAreFoundNewestFirstPageByPage(t *testing.T) {
 	})
 }
 
+func TestMailsAreFoundHoweverOldTheyAreAndFromTheFuture(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s stats.Store) {
+		day := 24 * time.Hour
+		var all []job.ID
+		for _, age := range []time.Duration{-day, 0, time.Minute, time.Hour, 9 * time.Hour, 3 * day, 40 * day, 3000 * day, 20000 * day} {
+			id := job.NewID()
+			settle(t, s, stats.Settlement{State: stats.Unknown, Number: 1, At: noon, Subject: stats.Subject{
+				ID: id, Recipient: "ann@example.com", UniqueID: "u", Created: time.Now().Add(-age).Truncate(time.Millisecond),
+			}})
+			all = append(all, id)
+		}
+		for _, q := range []stats.Query{{Recipient: "ann@example.com"}, {Recipient: "ann@example.com", UniqueID: "u"}, {Unknown: true}} {
+			for q.Limit = 1; q.Limit <= len(all)+1; q.Limit++ {
+				var got []job.ID
+				for next := q; ; next.Before = lookup(t, s, got[len(got)-1]) {
+					page := find(t, s, next)
+					got = append(got, page...)
+					if len(page) < q.Limit {
+						break
+					}
+				}
+				if !slices.Equal(got, all) {
+					t.Errorf("page by page of %+v: %v, want %v", q, got, all)
+				}
+			}
+		}
+		if n, err := s.CountUnknown(t.Context(), 100); err != nil || n != len(all) {
+			t.Errorf("count of unknown = %d, %v; want %d", n, err, len(all))
+		}
+	})
+}
+
 func TestUnknownOutcomesAreFoundUntilTheyAreKnown(t *testing.T) {
 	onEachStore(t, func(t *testing.T, s stats.Store) {
 		var ids []job.ID
