@@ -11,8 +11,9 @@ import (
 // third of the time of a tokenizer. It takes what encoding/json takes: a name twice, bytes that are no UTF-8, half a
 // surrogate pair as an escape.
 type cursor struct {
-	body []byte
-	pos  int
+	body    []byte
+	pos     int
+	escaped bool // an escape was passed since this was last cleared
 }
 
 // maxDepth is how deep arrays and objects may stand in one another: the limit of encoding/json, which pm-worker reads
@@ -30,6 +31,13 @@ func (c *cursor) unexpected() error {
 
 // next passes white space and returns the byte after it, or 0 at the end.
 func (c *cursor) next() byte {
+	if c.pos < len(c.body) && c.body[c.pos] > ' ' {
+		return c.body[c.pos]
+	}
+	return c.space()
+}
+
+func (c *cursor) space() byte {
 	for ; c.pos < len(c.body); c.pos++ {
 		switch b := c.body[c.pos]; b {
 		case ' ', '\t', '\r', '\n':
@@ -123,40 +131,44 @@ const (
 	highBits  = 0x80 * everyByte
 )
 
-// str passes a string and returns it in its quotes. Eight bytes are looked at together for the first that is a quote, a
-// backslash or a control character: subtracting takes the high bit from those only, up to the first.
+// str passes a string and returns it in its quotes.
 func (c *cursor) str() ([]byte, error) {
-	start, i := c.pos, c.pos+1
-	for {
-		for ; i+8 <= len(c.body); i += 8 {
-			x := binary.LittleEndian.Uint64(c.body[i:])
-			quote, escape := x^'"'*everyByte, x^'\\'*everyByte
-			found := ((quote-everyByte)&^quote | (escape-everyByte)&^escape | (x-0x20*everyByte)&^x) & highBits
-			if found != 0 {
-				i += bits.TrailingZeros64(found) / 8
-				break
-			}
-		}
-		for i < len(c.body) && c.body[i] != '"' && c.body[i] != '\\' && c.body[i] >= 0x20 {
-			i++
-		}
-		c.pos = i
+	start := c.pos
+	for c.pos++; ; {
+		c.pos = plain(c.body, c.pos)
 		switch {
-		case i == len(c.body) || c.body[i] < 0x20:
+		case c.pos == len(c.body) || c.body[c.pos] < 0x20:
 			return nil, c.unexpected()
-		case c.body[i] == '"':
+		case c.body[c.pos] == '"':
 			c.pos++
 			return c.body[start:c.pos], nil
 		}
 		if err := c.escape(); err != nil {
 			return nil, err
 		}
-		i = c.pos
 	}
+}
+
+// plain passes what may stand in a string as it is, up to a quote, a backslash or a control character. Eight bytes are
+// looked at together: subtracting takes the high bit from what is less, and is right up to the first that is. With the bit
+// of 2 turned over, the quote is next to the control characters, and both are less than 0x21.
+func plain(body []byte, i int) int {
+	for ; i+8 <= len(body); i += 8 {
+		x := binary.LittleEndian.Uint64(body[i:])
+		low, escape := x^2*everyByte, x^'\\'*everyByte
+		if found := ((low-0x21*everyByte)&^low | (escape-everyByte)&^escape) & highBits; found != 0 {
+			return i + bits.TrailingZeros64(found)/8
+		}
+	}
+	for i < len(body) && body[i] != '"' && body[i] != '\\' && body[i] >= 0x20 {
+		i++
+	}
+	return i
 }
 
 // escape passes a backslash and what belongs to it.
 func (c *cursor) escape() error {
+	c.escaped = true
 	if c.pos++; c.pos == len(c.body) {
 		return errTruncated
 	}

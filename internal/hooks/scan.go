@@ -83,15 +83,17 @@ func (c *cursor) element(el *element) error {
 		return nil
 	}
 	for done := false; !done; {
+		c.escaped = false
 		name, err := c.name()
 		if err != nil {
 			return err
 		}
+		field := el.field(name, c.escaped)
 		value, err := c.value(depth)
 		if err != nil {
 			return err
 		}
-		if field := el.field(name); field != nil {
+		if field != nil {
 			*field = text(value) // the last of two counts
 		}
 		if done, err = c.done('}'); err != nil {
@@ -103,8 +105,13 @@ func (c *cursor) element(el *element) error {
 }
 
 // field returns where the value of name goes, or nil for a name that says nothing to us.
-func (el *element) field(name []byte) *[]byte {
-	switch string(text(name)) {
+func (el *element) field(name []byte, escaped bool) *[]byte {
+	if escaped {
+		name = text(name)
+	} else {
+		name = name[1 : len(name)-1]
+	}
+	switch string(name) {
 	case "event":
 		return &el.event
 	case "timestamp":
