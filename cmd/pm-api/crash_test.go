@@ -29,13 +29,6 @@ func TestKilledPMAPIQueuesEachKeyOnce(t *testing.T) {
 	}
 }
 
-func TestHeavyKilledPMAPIQueuesEachKeyOnce(t *testing.T) {
-	testenv.Heavy(t)
-	for name, flags := range databases() {
-		t.Run(name, func(t *testing.T) { killWhileEnqueuing(t, 10_000, 10, flags(t)...) })
-	}
-}
-
 func databases() map[string]func(testing.TB) []string {
 	return map[string]func(testing.TB) []string{
 		"sqlite": func(tb testing.TB) []string { return []string{"--sqlite", filepath.Join(tb.TempDir(), "pm.db")} },
