@@ -2,10 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/levenlabs/postmaster/bench/internal/process"
 )
 
 // An engine starts okqd on one of its engines, and what that needs.
@@ -27,7 +28,7 @@ const redisOkqds = 2
 
 // startRedis is several okqd on one Redis that syncs each write before it answers.
 func startRedis(ctx context.Context, s *system) error {
-	binary, err := redisServer()
+	binary, err := process.RedisServer()
 	if err != nil {
 		return err
 	}
@@ -52,14 +53,6 @@ func startRedis(ctx context.Context, s *system) error {
 		}
 	}
 	return nil
-}
-
-func redisServer() (string, error) {
-	binary := os.Getenv("PM_TEST_REDIS_SERVER")
-	if binary == "" {
-		return "", errors.New("PM_TEST_REDIS_SERVER is not set; `make services` prints it")
-	}
-	return binary, nil
 }
 
 // startOkqd starts one and waits until it answers.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/levenlabs/postmaster/bench/internal/process"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 // startSentinel is several okqd on a Redis and its replica, of which Sentinels make the other one the master when one
 // dies. Each change is on both before it is answered.
 func startSentinel(ctx context.Context, s *system) error {
-	binary, err := redisServer()
+	binary, err := process.RedisServer()
 	if err != nil {
 		return err
 	}

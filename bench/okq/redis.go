@@ -3,12 +3,9 @@ package main
 import (
 	"context"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -21,40 +18,9 @@ const (
 	redisDepth       = 16 // commands in one write
 )
 
-// startRedis starts one as scripts/services does, on a directory of its own.
-func (b *bench) startRedis(name string) (*process.Process, error) {
-	path := os.Getenv("PM_TEST_REDIS_SERVER")
-	if path == "" {
-		return nil, errors.New(`PM_TEST_REDIS_SERVER is not set: eval "$(scripts/services env)"`)
-	}
-	dir := filepath.Join(b.dir, name)
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, err
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	addr := ln.Addr().String()
-	ln.Close()
-	_, port, _ := net.SplitHostPort(addr)
-	ping := func() error {
-		c, err := dial(addr, 0)
-		if err != nil {
-			return err
-		}
-		defer c.nc.Close()
-		c.out = []byte("PING\r\n")
-		return c.exchange("+PONG\r\n", 1)
-	}
-	return process.StartSilent(addr, ping, path, "--bind", "127.0.0.1", "--port", port, "--dir", dir, "--appendonly", "yes", "--save", "", // a rewrite of the log would fall on whoever is measured then
-		"--auto-aof-rewrite-percentage", "0",
-		"--logfile", "redis.log")
-}
-
 // redis measures the engine on a Redis against what that Redis does with lists.
 func (b *bench) redis(ctx context.Context) error {
-	redis, err := b.startRedis("redis")
+	redis, err := process.StartRedis(b.dir)
 	if err != nil {
 		return err
 	}
@@ -172,7 +138,7 @@ func benchmarkRow(row []string, n int) result {
 
 // redisBacklog is backlog with both queues in one Redis.
 func (b *bench) redisBacklog(ctx context.Context) error {
-	redis, err := b.startRedis("redis-backlog")
+	redis, err := process.StartRedis(b.dir)
 	if err != nil {
 		return err
 	}

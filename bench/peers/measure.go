@@ -2,11 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/levenlabs/postmaster/bench/internal/caller"
@@ -35,7 +31,7 @@ type result struct {
 func measure(ctx context.Context, dir string, r row, duration time.Duration) (result, error) {
 	sendgrid := sink.New()
 	defer sendgrid.Close()
-	redis, err := startRedis(dir)
+	redis, err := process.StartRedis(dir)
 	if err != nil {
 		return result{}, err
 	}
@@ -69,31 +65,4 @@ func measure(ctx context.Context, dir string, r row, duration time.Duration) (re
 		calls: done.Rate(), sent: float64(n) / sendgrid.Last().Sub(begin).Seconds(), p99: done.Latencies[n*99/100],
 		cpu: float64(cpu.Microseconds()) / float64(n),
 	}, nil
-}
-
-func startRedis(dir string) (*process.Process, error) {
-	path := os.Getenv("PM_TEST_REDIS_SERVER")
-	if path == "" {
-		return nil, errors.New(`PM_TEST_REDIS_SERVER is not set: eval "$(scripts/services env)"`)
-	}
-	folder, err := os.MkdirTemp(dir, "redis-")
-	if err != nil {
-		return nil, err
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	addr := ln.Addr().String()
-	ln.Close()
-	ping := func() error {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			c.Close()
-		}
-		return err
-	}
-	_, port, _ := net.SplitHostPort(addr)
-	return process.StartSilent(addr, ping, path, "--bind", "127.0.0.1", "--port", port, "--dir", folder,
-		"--appendonly", "yes", "--auto-aof-rewrite-percentage", "0", "--save", "", "--logfile", filepath.Join(folder, "log"))
 }

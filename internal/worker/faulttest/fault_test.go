@@ -75,7 +75,7 @@ func TestHeavyFaults(t *testing.T) {
 		if help, err := exec.Command(filepath.Join(dir, "okqd"), "--help").Output(); err != nil || !strings.Contains(string(help), "--redis-addr") {
 			t.Skip("this okqd has no Redis engine")
 		}
-		return startOkqd(t, dir, "--redis-addr", startRedis(t))
+		return startOkqd(t, dir, "--redis-addr", testenv.StartRedis(t).Addr)
 	}
 	old := func(t *testing.T) server { return original{okqtest.RunOriginal(t)} }
 	rows := []struct {
