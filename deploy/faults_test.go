@@ -29,6 +29,9 @@ import (
 // rules stays as it is, but that none waits for longer than a second.
 var impatient = strings.NewReplacer("> 300", "> 2", "> 900", "> 2", "> 1000)", "> 3)", "> 20", "> 3")
 
+// counters are what alerts see grow.
+var counters = regexp.MustCompile(`(?:increase|rate)\((\w+(?:\{.*?\})?)\[`)
+
 var waits = regexp.MustCompile(`(?m)^(\s*for:) .*$`)
 
 // firing are the names of the alerts that fire.
@@ -88,6 +91,12 @@ func TestHeavyEachAlertFiresByAFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := startPrometheus(t, tools, c, file, full, open, locked, slow)
+	p.scraped()
+	for _, counter := range counters.FindAllStringSubmatch(string(text), -1) {
+		if n, err := p.series(counter[1]); err != nil || n == 0 {
+			t.Errorf("%s is not there until it counts, so that the first goes unseen (%v)", counter[1], err)
+		}
+	}
 	seen := map[string]bool{}
 	until := func(what string, alerts ...string) {
 		t.Helper()

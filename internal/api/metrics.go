@@ -11,6 +11,9 @@ import (
 // noMethod is the label of what is no call of a method that exists.
 const noMethod = "none"
 
+// codeOK is the code of a call that succeeded.
+const codeOK = "ok"
+
 // metrics has the labels method (a name of the table, or noMethod) and code ("ok", a JSON-RPC error's code, or the
 // HTTP status of a request that was not read).
 type metrics struct {
@@ -49,9 +52,17 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	return m, errors.Join(errs...)
 }
 
+// zero makes the series that alerts look at: one that is 0 can be alerted on, one that is missing cannot.
+func (m *metrics) zero(methods map[string]method) {
+	for name := range methods {
+		m.requests.WithLabelValues(name, codeOK)
+		m.requests.WithLabelValues(name, strconv.Itoa(CodeUnavailable))
+	}
+}
+
 // called counts a call; code 0 is success.
 func (m *metrics) called(method string, code int, took time.Duration) {
-	label := "ok"
+	label := codeOK
 	if code != 0 {
 		label = strconv.Itoa(code)
 	}

@@ -89,6 +89,7 @@ func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (
 		bodies: newBodies(int64(cfg.MaxBody), int64(cfg.MaxHeld)), largePushes: semaphore.NewWeighted(largeAtOnce), metrics: m,
 	}
 	s.methods = s.table()
+	m.zero(s.methods)
 	return s, nil
 }
 

@@ -69,11 +69,12 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 
 // zero makes the series that alerts look at: one that is 0 can be alerted on, one that is missing cannot.
 func (m *metrics) zero() {
-	m.posts.WithLabelValues(strconv.Itoa(http.StatusOK), "")
-	for status, reason := range map[int]string{
-		http.StatusForbidden: reasonSignature, http.StatusUnauthorized: reasonPassword, http.StatusServiceUnavailable: reasonOkq,
+	for _, answer := range []refusal{
+		{status: http.StatusOK}, {status: http.StatusUnauthorized, reason: reasonPassword}, {status: http.StatusForbidden, reason: reasonUnsigned},
+		{status: http.StatusForbidden, reason: reasonSignature}, {status: http.StatusForbidden, reason: reasonWindow},
+		{status: http.StatusServiceUnavailable, reason: reasonOkq},
 	} {
-		m.posts.WithLabelValues(strconv.Itoa(status), reason)
+		m.posts.WithLabelValues(strconv.Itoa(answer.status), answer.reason)
 	}
 	for status := range accountStatuses {
 		m.account.WithLabelValues(status)

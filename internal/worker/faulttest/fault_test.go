@@ -91,6 +91,7 @@ func TestHeavyFaults(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			r := &run{T: t, seed: seed(t), mails: min(number(t, "PM_FAULT_MAILS", 1000), row.most), unknown: row.unknown, resent: map[string]int{}}
 			r.rand = rand.New(rand.NewPCG(r.seed, 0))
 			r.setUp(dir, row.okq(t))
