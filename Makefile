@@ -19,8 +19,8 @@ test-race: ## All tests but the heavy ones, against services that run already
 	go test -race -shuffle=on -timeout 15m ./...
 
 test-heavy: ## The tests that take minutes (TestHeavy…) and a short chaos, against services that run already
-	@packages=$$(grep -rl 'testenv\.Heavy(' --include='*_test.go' . | xargs -r dirname | sort -u); \
-	[ -z "$$packages" ] || PM_HEAVY=1 go test -run '^TestHeavy' -timeout 60m $$packages
+	@packages=$$(grep -rl 'testenv\.Heavy(' --include='*_test.go' . | xargs -r dirname | sort -ru); \
+	[ -z "$$packages" ] || PM_HEAVY=1 go test -run '^TestHeavy' -parallel 4 -timeout 60m $$packages
 	cd bench && go vet ./... && go run ./chaos -d 20s -rows local
 
 test-deploy: ## The Kubernetes manifests, against strict schemas and the programs' own flags; no services needed

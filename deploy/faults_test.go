@@ -100,12 +100,13 @@ func TestHeavyEachAlertFiresByAFault(t *testing.T) {
 	seen := map[string]bool{}
 	until := func(what string, alerts ...string) {
 		t.Helper()
-		begin := time.Now()
+		begin, fired := time.Now(), map[string]bool{}
 		process.Eventually(t, 90*time.Second, what+" lets "+strings.Join(alerts, ", ")+" fire", func() bool {
 			time.Sleep(200 * time.Millisecond)
-			maps.Copy(seen, p.firing())
-			return !slices.ContainsFunc(alerts, func(a string) bool { return !seen[a] })
+			maps.Copy(fired, p.firing())
+			return !slices.ContainsFunc(alerts, func(a string) bool { return !fired[a] })
 		})
+		maps.Copy(seen, fired)
 		t.Logf("%s: %s after %v", what, strings.Join(alerts, ", "), time.Since(begin).Round(time.Second))
 	}
 	api := client.New(c.api)
@@ -166,6 +167,7 @@ func TestHeavyEachAlertFiresByAFault(t *testing.T) {
 	signal("okqd", syscall.SIGCONT)
 	until("a queue that hangs", "PostmasterCallsFail")
 	full.Kill()
+	slow.Kill()
 	for _, pod := range c.kubelets["okqd"].pods {
 		pod.Kill()
 	}
