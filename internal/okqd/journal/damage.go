@@ -23,6 +23,9 @@ func (j *Journal) tail(s *segment, at Position) (torn int, err error) {
 	if _, err := s.file.ReadAt(file, s.offset(at)); err != nil {
 		return 0, fmt.Errorf("%s: %w", s.name, err)
 	}
+	if zero(file) { // never written, as is usual
+		return 0, nil
+	}
 	h, ok := parseHeader(file, j.key)
 	ok = ok && h.at == at
 	switch {

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -152,5 +153,5 @@ func (j *Journal) beginning(newest *segment) (oldest Position, err error) {
 }
 
 func zero(b []byte) bool {
-	return !slices.ContainsFunc(b, func(c byte) bool { return c != 0 })
+	return bytes.Count(b, []byte{0}) == len(b)
 }
