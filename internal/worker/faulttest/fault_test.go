@@ -5,10 +5,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -71,12 +69,7 @@ func TestHeavyFaults(t *testing.T) {
 	testenv.Heavy(t)
 	dir := build(t, "okqd", "pm-worker", "pm-hooks")
 	local := func(t *testing.T) server { return startOkqd(t, dir, "--data-dir", filepath.Join(t.TempDir(), "okq")) }
-	redis := func(t *testing.T) server {
-		if help, err := exec.Command(filepath.Join(dir, "okqd"), "--help").Output(); err != nil || !strings.Contains(string(help), "--redis-addr") {
-			t.Skip("this okqd has no Redis engine")
-		}
-		return startOkqd(t, dir, "--redis-addr", testenv.StartRedis(t).Addr)
-	}
+	redis := func(t *testing.T) server { return startOkqd(t, dir, "--redis-addr", testenv.StartRedis(t).Addr) }
 	old := func(t *testing.T) server { return original{okqtest.RunOriginal(t)} }
 	rows := []struct {
 		name    string
