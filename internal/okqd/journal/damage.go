@@ -16,15 +16,15 @@ func (s *segment) damaged(at Position, how string) error {
 // tail looks at what follows the last right frame of the newest segment. What a kill or a power cut leaves of a write is
 // not damage: nothing of it was acknowledged. torn is how many bytes of it there are, as far as that can be told.
 func (j *Journal) tail(s *segment, at Position) (torn int, err error) {
-	file := make([]byte, s.size-s.offset(at))
-	if len(file) == 0 {
+	switch untouched, err := s.untouched(at); {
+	case err != nil:
+		return 0, fmt.Errorf("%s: %w", s.name, err)
+	case untouched: // as is usual
 		return 0, nil
 	}
+	file := make([]byte, s.size-s.offset(at))
 	if _, err := s.file.ReadAt(file, s.offset(at)); err != nil {
 		return 0, fmt.Errorf("%s: %w", s.name, err)
-	}
-	if zero(file) { // never written, as is usual
-		return 0, nil
 	}
 	h, ok := parseHeader(file, j.key)
 	ok = ok && h.at == at
@@ -41,6 +41,18 @@ func (j *Journal) tail(s *segment, at Position) (torn int, err error) {
 		return 0, s.damaged(at, "one bit is wrong")
 	}
 	return h.size(), s.wipe(file, at)
+}
+
+// untouched tells whether nothing was ever written from a position on. It takes little memory.
+func (s *segment) untouched(at Position) (bool, error) {
+	w := window{file: s.file, size: s.size}
+	for off := s.offset(at); off < s.size; off += readAhead {
+		part, err := w.bytes(off, readAhead)
+		if err != nil || !zero(part) {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // provenLater tells whether a frame behind the beginning of file was written when what is there had been synced.
