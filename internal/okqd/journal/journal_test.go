@@ -146,6 +146,15 @@ func TestPowerCutsTakeNothingThatWasSynced(t *testing.T) {
 				}
 				oldest, synced = resume(t, b, oldest, synced)
 			},
+			"kill": func(t *rapid.T) { // what was written is there, synced or not
+				disk := b.fs
+				cutWhileWriting(t, b, fillBatch)
+				disk.BeforeSync(nil)
+				if b, err = open(disk); err != nil {
+					t.Fatalf("open after the kill: %v", err)
+				}
+				oldest, synced = resume(t, b, oldest, synced)
+			},
 		})
 	})
 }

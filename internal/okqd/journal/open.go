@@ -72,6 +72,9 @@ func (j *Journal) open(opts Options, record func(Position, []byte) error) error 
 	if err := j.replay(opts, record); err != nil {
 		return err
 	}
+	if err := j.pool.clear(); err != nil {
+		return err
+	}
 	j.filling, j.oldest = &Batch{base: j.end}, j.segments[0].start
 	return nil
 }
@@ -104,7 +107,7 @@ func (j *Journal) openSegments(names []string) (inUse []*segment, err error) {
 		return nil, nil
 	}
 	slices.SortFunc(inUse, func(a, b *segment) int { return cmp.Compare(a.start, b.start) })
-	oldest, err := j.beginning(inUse[len(inUse)-1])
+	oldest, err := j.beginning(inUse)
 	if err != nil {
 		return nil, err
 	}
@@ -135,21 +138,28 @@ func (j *Journal) begins(s *segment) (bool, error) {
 	return false, s.damaged(s.start, "no header")
 }
 
-// beginning is where the log begins, as the newest segment has it.
-func (j *Journal) beginning(newest *segment) (oldest Position, err error) {
-	w := window{file: newest.file, size: newest.size}
-	at := newest.start
-	for {
-		h, _, whole, err := w.frame(newest, at, j.key)
-		if err != nil {
-			return 0, fmt.Errorf("%s: %w", newest.name, err)
+// beginning is where the log begins, as the last whole frame has it. What a torn one has is never gone by: the frame is wiped,
+// and what it gives up would be written over while nothing on the disk says so.
+func (j *Journal) beginning(inUse []*segment) (Position, error) {
+	for _, s := range slices.Backward(inUse) {
+		w := window{file: s.file, size: s.size}
+		oldest, at := Position(0), s.start
+		for {
+			h, _, whole, err := w.frame(s, at, j.key)
+			if err != nil {
+				return 0, fmt.Errorf("%s: %w", s.name, err)
+			}
+			if !whole {
+				break
+			}
+			oldest = max(oldest, h.oldest)
+			at += Position(h.size())
 		}
-		oldest = max(oldest, h.oldest)
-		if !whole {
+		if at > s.start {
 			return oldest, nil
 		}
-		at += Position(h.size())
 	}
+	return inUse[len(inUse)-1].start, nil // the first batch of all is torn
 }
 
 func zero(b []byte) bool {

@@ -58,6 +58,21 @@ func (p *pool) create(s *segment) (err error) {
 	return err
 }
 
+// clear removes what is spare when a log is opened. A batch that was torn may have left frames there: taken for what follows
+// a batch that is as long, they would come back.
+func (p *pool) clear() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range p.spare {
+		if err := p.remove(s); err != nil {
+			return err
+		}
+	}
+	p.spare = nil
+	p.wake()
+	return nil
+}
+
 // put gives segments back.
 func (p *pool) put(segments []*segment) {
 	p.mu.Lock()

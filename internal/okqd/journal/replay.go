@@ -26,6 +26,10 @@ func (j *Journal) replay(opts Options, record func(Position, []byte) error) erro
 			opts.Log.Warn().Str("path", opts.Dir+"/"+s.name).Int("bytes", torn).
 				Msg("log ends in the middle of a write that was not acknowledged; dropped")
 		}
+		// After a kill what was read may be in the system's memory only, and what comes next may go into another file.
+		if err := s.file.Sync(); err != nil {
+			return fmt.Errorf("sync %s: %w", s.name, err)
+		}
 	}
 	return nil
 }
