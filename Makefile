@@ -36,7 +36,7 @@ image: ## Container images without Docker, as OCI layouts in dist/, and what is 
 	@go run ./deploy/image --version "$(VERSION)" --out dist
 
 fault-worker: ## 20,000 mails while SendGrid errs and processes are killed (PM_FAULT_SEED repeats a run)
-	PM_HEAVY=1 PM_FAULT_MAILS=$${PM_FAULT_MAILS:-20000} go test -count=1 -run '^TestHeavy' -v -timeout 60m ./internal/worker/faulttest
+	PM_HEAVY=1 PM_FAULT_MAILS=$${PM_FAULT_MAILS:-20000} go test -count=1 -parallel 1 -run '^TestHeavy' -v -timeout 60m ./internal/worker/faulttest
 
 lint: ## The linter, at the version that scripts/lint pins
 	@scripts/lint

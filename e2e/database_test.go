@@ -23,6 +23,8 @@ type database interface {
 	documents(t *testing.T) map[string]string
 }
 
+var databases = map[string]func(*testing.T) database{"sqlite": newSQLite, "mongo": newMongo}
+
 // tables are the parts of a database that are compared.
 var tables = []string{"records", "emails"}
 

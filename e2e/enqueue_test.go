@@ -19,7 +19,7 @@ import (
 // pm-api is killed over and over. SendGrid gets each mail once, under the ID that its caller heard.
 func TestHeavyKilledPMAPISendsEachKeyOnce(t *testing.T) {
 	testenv.Heavy(t)
-	for name, open := range map[string]func(*testing.T) database{"sqlite": newSQLite, "mongo": newMongo} {
+	for name, open := range databases {
 		t.Run(name, func(t *testing.T) {
 			c := &callers{system: startSystem(t, open(t).flags()...), ids: make([]job.ID, 10_000)}
 			c.enqueueWhileKilled(10)

@@ -27,7 +27,7 @@ const copies = 3
 // each recipient is what a quiet system has that saw each event once.
 func TestHeavyKilledHooksLoseNoEvent(t *testing.T) {
 	testenv.Heavy(t)
-	for name, open := range map[string]func(*testing.T) database{"sqlite": newSQLite, "mongo": newMongo} {
+	for name, open := range databases {
 		t.Run(name, func(t *testing.T) {
 			mails := variable(t, "PM_FAULT_MAILS", 1000)
 			seed := uint64(variable(t, "PM_FAULT_SEED", int(rand.Uint32())))
