@@ -5,7 +5,8 @@
 // so that a sync has contents to write and hardly anything else. A segment holds frames, and a frame whole records:
 //
 //	segment   frame frame frame … (what an earlier life of the file left)
-//	frame     checksum 4, payload's checksum 4, length 4, behind 4, position 8, oldest 8, payload, up to 31 zeros
+//	frame     checksum 4, payload's checksum 4, length 4, behind 4, position 8, oldest 8, sample 4,
+//	          zeros up to 64, payload, zeros up to a multiple of 64
 //
 // A position counts bytes since the log began, over all segments that ever were, and a frame says its own: what an earlier
 // life left in a file is of a lower position and is never taken for a frame. Checksums begin with a secret of the

@@ -2,12 +2,15 @@ package journal_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"math/rand/v2"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -225,6 +228,89 @@ func TestFilesAreUsedAgain(t *testing.T) {
 	}
 }
 
+// What was read without a lock is the record that was asked for, while the files are used again and again, unless it was
+// dropped meanwhile.
+func TestReadersNeedNoLock(t *testing.T) {
+	t.Parallel()
+	b, err := open(journaltest.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	type kept struct {
+		n uint64
+		place
+	}
+	var newest atomic.Pointer[kept]
+	var dropped atomic.Uint64 // records below it
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			k := newest.Load()
+			if k == nil {
+				continue
+			}
+			record := make([]byte, k.size)
+			err := b.Read(k.at, record)
+			var n uint64
+			if err == nil {
+				n, err = check(record)
+			}
+			if (err != nil || n != k.n) && k.n >= dropped.Load() {
+				t.Errorf("read %d: %d, %v", k.n, n, err)
+				return
+			}
+		}
+	})
+	wg.Go(func() { // what is gone stays gone
+		for gone := false; ctx.Err() == nil; {
+			err := b.Read(headerSize, make([]byte, minRecord))
+			if gone && !errors.Is(err, journal.ErrGone) {
+				t.Errorf("read what was gone: %v", err)
+				return
+			}
+			gone = errors.Is(err, journal.ErrGone)
+		}
+	})
+	for range 2000 { // 100 segments' worth
+		b.append(12 << 10)
+		b.write(t)
+		n := b.next - 1
+		newest.Store(&kept{n, b.places[n]})
+		if n > 0 {
+			dropped.Store(n)
+			b.Drop(b.places[n-1].at)
+		}
+	}
+}
+
+// Of a sector that was not written one bit elsewhere may be the explanation, by chance. It is torn all the same.
+func TestTornFrameThatOneBitWouldExplainIsTorn(t *testing.T) {
+	t.Parallel()
+	b, err := open(journaltest.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const sector, bit = 512, 100
+	at, room := b.Filling().Append(2*sector, 1)
+	fill(room, 1)
+	missing := room[sector-int(at):][:sector]
+	clear(missing)
+	// What has the checksum that one bit has is that bit, shifted by a checksum up to there.
+	one := make([]byte, sector-int(at)-bit)
+	one[0] = 1
+	binary.LittleEndian.PutUint32(missing, ^crc32.Update(^uint32(0), crc32.MakeTable(crc32.Castagnoli), one))
+	b.Keep(at)
+	b.write(t)
+	left := b.fs.Crash(nil)
+	clear(left.Content("log/000001.segment")[sector:][:sector])
+	if again, err := open(left); err != nil || len(again.found) != 0 {
+		t.Errorf("found %v, %v, want the write to be dropped", again.found, err)
+	}
+}
+
 // No contents can pass for a frame: its checksums begin with what nobody outside knows.
 func TestContentsThatLookLikeFramesAreContents(t *testing.T) {
 	t.Parallel()
@@ -234,7 +320,6 @@ func TestContentsThatLookLikeFramesAreContents(t *testing.T) {
 	}
 	b.append(2000)
 	b.write(t)
-	const headerSize = 32
 	segment := b.fs.Content("log/000001.segment")
 	at, room := b.Filling().Append(minRecord+4000, 1)
 	fill(room[:minRecord], b.next)
@@ -248,10 +333,13 @@ func TestContentsThatLookLikeFramesAreContents(t *testing.T) {
 	}
 }
 
+// headerSize is of a frame.
+const headerSize = 64
+
 // forge is a frame's header as anybody could make it who knows the format, but not the secret.
 func forge(at journal.Position, payload []byte) []byte {
 	table := crc32.MakeTable(crc32.Castagnoli)
-	h := make([]byte, 32)
+	h := make([]byte, headerSize)
 	binary.LittleEndian.PutUint32(h[4:], crc32.Checksum(payload, table))
 	binary.LittleEndian.PutUint32(h[8:], uint32(len(payload)))
 	binary.LittleEndian.PutUint64(h[16:], uint64(at))

@@ -73,11 +73,13 @@ func (p *pool) clear() error {
 	return nil
 }
 
-// put gives segments back.
+// put gives segments back, as new ones: readers may have the old ones yet, and go by where they start.
 func (p *pool) put(segments []*segment) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.spare = append(p.spare, segments...)
+	for _, s := range segments {
+		p.spare = append(p.spare, &segment{name: s.name, file: s.file, size: s.size})
+	}
 	p.wake()
 }
 

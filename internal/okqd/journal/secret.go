@@ -13,7 +13,7 @@ import (
 // The file that says what a directory is: its format, the secret of its checksums, and a checksum of both.
 const (
 	secretName   = "journal"
-	secretFormat = "okqd journal 1 %08x %08x\n"
+	secretFormat = "okqd journal 2 %08x %08x\n"
 )
 
 func secretText(s secret) string {

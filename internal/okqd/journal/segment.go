@@ -10,7 +10,7 @@ type segment struct {
 	name  string
 	file  File
 	size  int64
-	start Position // of its first byte; of one that is spare it means nothing
+	start Position // of its first byte, for good once readers have the segment; of a spare one it means nothing
 	kept  int      // records that the caller wants to keep
 }
 

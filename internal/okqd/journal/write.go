@@ -75,7 +75,7 @@ func (j *Journal) Write(b *Batch) error {
 			f := b.frames[i]
 			at := b.base + Position(f.begin)
 			h := header{length: uint32(f.end - f.begin - headerSize), behind: uint32(at - synced), at: at, oldest: b.oldest}
-			h.put(b.buf[f.begin:f.end], j.key)
+			h.put(b.buf[f.begin:f.end], s.offset(at), j.key)
 			end = f.begin + h.size()
 		}
 		// IMPORTANT: synced before the next segment is written to, so that no gap can come to be between the two.
