@@ -4,17 +4,20 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
-// A group makes few calls of many: what comes while calls are under way goes into the next one. So the size of a call
-// follows the load, and nobody waits for a timer.
+// A group makes few calls of many: what comes while calls are under way, or within a pace after the last one began, goes
+// into the next one. So the size of a call follows the load, and who comes alone waits for nothing.
 type group[T, R any] struct {
 	size, flights int
+	pace          time.Duration // the least between the beginnings of two calls
 	call          func(context.Context, []T) ([]R, error)
 
 	mu      sync.Mutex // protects the fields below, and those of members and flights
 	waiting []*member[T, R]
 	flying  int
+	next    time.Time // when the next call may begin
 	wg      sync.WaitGroup
 }
 
@@ -35,8 +38,8 @@ type flight struct {
 }
 
 // newGroup makes calls of up to size items, up to flights of them at a time. A call gives one result for each item.
-func newGroup[T, R any](size, flights int, call func(context.Context, []T) ([]R, error)) *group[T, R] {
-	return &group[T, R]{size: size, flights: flights, call: call}
+func newGroup[T, R any](size, flights int, pace time.Duration, call func(context.Context, []T) ([]R, error)) *group[T, R] {
+	return &group[T, R]{size: size, flights: flights, pace: pace, call: call}
 }
 
 // do has item called for and waits for its result, no longer than ctx. The call may be made all the same after that.
@@ -73,6 +76,7 @@ func (g *group[T, R]) leave(m *member[T, R]) {
 // fly makes calls until nobody waits.
 func (g *group[T, R]) fly() {
 	for {
+		time.Sleep(g.turn())
 		ctx, members := g.board()
 		if len(members) == 0 {
 			return
@@ -96,6 +100,22 @@ func (g *group[T, R]) fly() {
 			close(m.done)
 		}
 	}
+}
+
+// turn takes the next time at which a call may begin, and returns how far off it is.
+func (g *group[T, R]) turn() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.waiting) == 0 {
+		return 0
+	}
+	now := time.Now()
+	if g.next.Before(now) {
+		g.next = now
+	}
+	wait := g.next.Sub(now)
+	g.next = g.next.Add(g.pace)
+	return wait
 }
 
 // board takes those who wait onto a flight; without any, the flight's goroutine is to end.

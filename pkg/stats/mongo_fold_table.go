@@ -38,7 +38,7 @@ func tableUpdates(ids []job.ID, deltas map[job.ID]*delta) ([]update, error) {
 		first := bson.D{{Key: "$ifNull", Value: bson.A{lesser("ev." + kind), "$$REMOVE"}}}
 		fields = append(fields, bson.E{Key: "ev." + kind, Value: first})
 	}
-	return t.updates(nil, bson.D{{Key: "$set", Value: fields}}), nil
+	return t.updates(nil, merged(bson.D{{Key: "$set", Value: fields}})), nil
 }
 
 func (d *delta) row() bson.D {

@@ -9,7 +9,7 @@ import (
 // the record's _id. That takes a fraction of the time of as many statements.
 type table struct {
 	ids  bson.A
-	rows bson.A
+	rows []bson.D
 }
 
 func (t *table) add(id bson.ObjectID, row bson.D) {
@@ -19,28 +19,33 @@ func (t *table) add(id bson.ObjectID, row bson.D) {
 // maxTable bounds the rows of a statement, since the time to find one grows with their number.
 const maxTable = 128
 
-// updates returns the updates of the table's records that match guard. merge is a stage that makes the new record of
-// the old one and its row, which it finds in the field "row".
-func (t *table) updates(guard bson.D, merge bson.D) []update {
+// updates returns the updates of the table's records that match guard, by the stages that bring rows into records.
+func (t *table) updates(guard bson.D, stages func(ids bson.A, rows []bson.D) mongo.Pipeline) []update {
 	var updates []update
 	for first := 0; first < len(t.ids); first += maxTable {
 		end := min(first+maxTable, len(t.ids))
-		updates = append(updates, statement(t.ids[first:end], t.rows[first:end], guard, merge))
+		ids := t.ids[first:end]
+		filter := append(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, guard...)
+		updates = append(updates, update{filter, stages(ids, t.rows[first:end])})
 	}
 	return updates
 }
 
-func statement(ids, rows bson.A, guard, merge bson.D) update {
-	index := bson.D{{Key: "$indexOfArray", Value: bson.A{literal(ids), "$_id"}}}
-	row := bson.D{{Key: "$arrayElemAt", Value: bson.A{literal(rows), index}}}
-	return update{
-		append(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, guard...),
-		mongo.Pipeline{
-			{{Key: "$set", Value: bson.D{{Key: "row", Value: row}}}},
-			merge,
-			{{Key: "$unset", Value: "row"}},
-		},
+// merged has a stage make the new record of the old one and its row, which it finds in the field "row".
+func merged(merge bson.D) func(ids bson.A, rows []bson.D) mongo.Pipeline {
+	return func(ids bson.A, rows []bson.D) mongo.Pipeline {
+		all := make(bson.A, len(rows))
+		for i, row := range rows {
+			all[i] = row
+		}
+		return mongo.Pipeline{{{Key: "$set", Value: bson.D{{Key: "row", Value: lookUp(ids, all)}}}}, merge, {{Key: "$unset", Value: "row"}}}
 	}
+}
+
+// lookUp is the value that stands where the record's _id does among ids.
+func lookUp(ids, values bson.A) bson.D {
+	index := bson.D{{Key: "$indexOfArray", Value: bson.A{literal(ids), "$_id"}}}
+	return bson.D{{Key: "$arrayElemAt", Value: bson.A{literal(values), index}}}
 }
 
 // larger is the greater of a record's field and its row's; the one that is there, if only one is.
@@ -54,4 +59,4 @@ func either(operator, field string) bson.D {
 }
 
 // literal keeps texts that begin with $ from being read as the names of fields.
-func literal(values bson.A) bson.D { return bson.D{{Key: "$literal", Value: values}} }
+func literal(value any) bson.D { return bson.D{{Key: "$literal", Value: value}} }
