@@ -41,7 +41,7 @@ const (
 	batchSize    = 256 // mails that are looked up and permitted together
 	groupSize    = 512
 	groupFlights = 2 // one group is written while the answer of the other is on its way
-	// groupPace makes groups large while SendGrid takes its time: small ones cost the database half as much again for each mail.
+	// groupPace makes groups large while SendGrid takes its time: small ones cost the database more for each mail.
 	groupPace = 15 * time.Millisecond
 )
 
