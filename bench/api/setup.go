@@ -12,8 +12,8 @@ import (
 
 // system is the processes that are measured.
 type system struct {
-	dir             string
-	okqd, api, bare *process.Process
+	dir                      string
+	okqd, api, bare, ceiling *process.Process
 }
 
 func setUp(ctx context.Context) (_ *system, err error) {
@@ -41,12 +41,15 @@ func setUp(ctx context.Context) (_ *system, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.bare, err = process.Start("", self, "-yardstick")
+	if s.bare, err = process.Start("", self, "-yardstick"); err != nil {
+		return nil, err
+	}
+	s.ceiling, err = process.Start("", self, "-yardstick", "-push", s.okqd.Addr)
 	return s, err
 }
 
 func (s *system) tearDown() {
-	process.StopAll(s.api, s.bare, s.okqd)
+	process.StopAll(s.api, s.bare, s.ceiling, s.okqd)
 	os.RemoveAll(s.dir)
 }
 

@@ -1,16 +1,32 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
+
+	"github.com/levenlabs/postmaster/pkg/job"
+	"github.com/levenlabs/postmaster/pkg/okq"
 )
 
 // answer is what the yardstick says, as long as pm-api's.
 const answer = `{"jsonrpc":"2.0","id":1,"result":{"success":true,"id":"65f0c0ffee65f0c0ffee65f0"}}`
 
-// serveYardstick prints where it listens the way our programs log it.
-func serveYardstick() error {
+// serveYardstick prints where it listens the way our programs log it. With okqd it pushes each body there before it
+// answers: no pm-api can do less than that.
+func serveYardstick(okqd string) error {
+	push := func(context.Context, []byte) error { return nil }
+	if okqd != "" {
+		client, err := okq.New(okq.Options{Addrs: []string{okqd}})
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		push = func(ctx context.Context, body []byte) error {
+			return client.Push(ctx, okq.Event{Queue: "ceiling", ID: string(job.NewID()), Contents: body})
+		}
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -20,6 +36,10 @@ func serveYardstick() error {
 		body := make([]byte, r.ContentLength)
 		if _, err := io.ReadFull(r.Body, body); err != nil {
 			http.Error(w, "", http.StatusBadRequest)
+			return
+		}
+		if err := push(r.Context(), body); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")

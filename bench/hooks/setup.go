@@ -11,8 +11,8 @@ import (
 
 // system is the processes that are measured.
 type system struct {
-	dir               string
-	okqd, hooks, bare *process.Process
+	dir                        string
+	okqd, hooks, bare, ceiling *process.Process
 }
 
 func setUp(ctx context.Context, publicKey string) (_ *system, err error) {
@@ -41,12 +41,15 @@ func setUp(ctx context.Context, publicKey string) (_ *system, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s.bare, err = process.Start("", self, "-yardstick", publicKey)
+	if s.bare, err = process.Start("", self, "-yardstick", publicKey); err != nil {
+		return nil, err
+	}
+	s.ceiling, err = process.Start("", self, "-yardstick", publicKey, "-push", s.okqd.Addr)
 	return s, err
 }
 
 func (s *system) tearDown() {
-	process.StopAll(s.hooks, s.bare, s.okqd)
+	process.StopAll(s.hooks, s.bare, s.ceiling, s.okqd)
 	os.RemoveAll(s.dir)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -11,6 +12,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+
+	"github.com/levenlabs/postmaster/pkg/job"
+	"github.com/levenlabs/postmaster/pkg/okq"
 )
 
 const (
@@ -19,8 +23,20 @@ const (
 )
 
 // serveYardstick does what no receiver of signed webhooks can do without: it reads the POST and checks the signature.
-// It prints where it listens the way our programs log it.
-func serveYardstick(publicKey string) error {
+// It prints where it listens the way our programs log it. With okqd it pushes the body there before it answers: no
+// pm-hooks can do less than that.
+func serveYardstick(publicKey, okqd string) error {
+	push := func(context.Context, []byte) error { return nil }
+	if okqd != "" {
+		client, err := okq.New(okq.Options{Addrs: []string{okqd}})
+		if err != nil {
+			return err
+		}
+		defer client.Close()
+		push = func(ctx context.Context, body []byte) error {
+			return client.Push(ctx, okq.Event{Queue: "ceiling", ID: string(job.NewID()), Contents: body})
+		}
+	}
 	der, err := base64.StdEncoding.DecodeString(publicKey)
 	if err != nil {
 		return err
@@ -50,6 +66,10 @@ func serveYardstick(publicKey string) error {
 		h.Write(body)
 		if err != nil || !ecdsa.VerifyASN1(key, h.Sum(nil), signature) {
 			http.Error(w, "", http.StatusForbidden)
+			return
+		}
+		if err := push(r.Context(), body); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		}
 	}))
 }
