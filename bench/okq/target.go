@@ -18,11 +18,7 @@ type target struct {
 
 func targets(all ...target) error {
 	for _, t := range all {
-		var ratios []float64
-		for i := range t.ours {
-			ratios = append(ratios, t.ours[i].rate()/t.theirs[i].rate())
-		}
-		ratio, spread := report.Spread(ratios)
+		ratio, spread := report.Spread(ratios(t.ours, t.theirs))
 		err := report.Add(report.Line{
 			What: t.what, Value: fmt.Sprintf("%.0f/s", median(t.ours).rate()), Against: fmt.Sprintf("%s: %.0f/s", t.against, median(t.theirs).rate()),
 			Ratio: spread, Target: fmt.Sprintf(">= %v", t.share), Met: ratio >= t.share, Why: t.why,
@@ -32,6 +28,14 @@ func targets(all ...target) error {
 		}
 	}
 	return nil
+}
+
+// ratios are turn by turn.
+func ratios(ours, theirs []result) (list []float64) {
+	for i := range ours {
+		list = append(list, ours[i].rate()/theirs[i].rate())
+	}
+	return list
 }
 
 // atMost reports a value that is to be no larger than a limit.
