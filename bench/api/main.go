@@ -47,10 +47,8 @@ func run(ctx context.Context, duration time.Duration, turns, connections int) er
 	}
 	defer s.tearDown()
 	var api, bare, ceiling []result
-	var ratios, ceilings []float64
-	for turn := range turns + 1 {
-		var rates [3]float64
-		for i, of := range []struct {
+	for range turns + 1 { // the first warms up
+		for _, of := range []struct {
 			name    string
 			process *process.Process
 			results *[]result
@@ -60,18 +58,14 @@ func run(ctx context.Context, duration time.Duration, turns, connections int) er
 				return fmt.Errorf("%s: %w", of.name, err)
 			}
 			*of.results = append(*of.results, result{r})
-			rates[i] = r.Rate()
-		}
-		if turn > 0 { // the first warms up
-			ratios, ceilings = append(ratios, rates[1]/rates[0]), append(ceilings, rates[2]/rates[0])
 		}
 	}
 	fmt.Printf("Enqueue, %d bytes a call, %d connections; median of %d turns of %v\n", len(caller.Call()), connections, turns, duration)
 	fmt.Println("pm-api, fsynced:     ", median(api[1:]))
 	fmt.Println("read and answer only:", median(bare[1:]))
 	fmt.Println("read, push, answer:  ", median(ceiling[1:]))
-	ratio, spread := report.Spread(ratios)
-	_, most := report.Spread(ceilings)
+	ratio, spread := report.SpreadOf(api[1:], bare[1:])
+	_, most := report.SpreadOf(ceiling[1:], bare[1:])
 	err = report.Add(report.Line{
 		What:  fmt.Sprintf("Enqueue through pm-api onto okqd's disk, %d connections", connections),
 		Value: fmt.Sprintf("%.0f calls/s", median(api[1:]).Rate()), Against: fmt.Sprintf("net/http reads and answers: %.0f calls/s", median(bare[1:]).Rate()),

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"io"
 	"net"
 	"net/http"
 
-	"github.com/levenlabs/postmaster/pkg/job"
-	"github.com/levenlabs/postmaster/pkg/okq"
+	"github.com/levenlabs/postmaster/bench/internal/ceiling"
 )
 
 // answer is what the yardstick says, as long as pm-api's.
@@ -16,16 +14,9 @@ const answer = `{"jsonrpc":"2.0","id":1,"result":{"success":true,"id":"65f0c0ffe
 // serveYardstick prints where it listens the way our programs log it. With okqd it pushes each body there before it
 // answers: no pm-api can do less than that.
 func serveYardstick(okqd string) error {
-	push := func(context.Context, []byte) error { return nil }
-	if okqd != "" {
-		client, err := okq.New(okq.Options{Addrs: []string{okqd}})
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		push = func(ctx context.Context, body []byte) error {
-			return client.Push(ctx, okq.Event{Queue: "ceiling", ID: string(job.NewID()), Contents: body})
-		}
+	push, err := ceiling.To(okqd)
+	if err != nil {
+		return err
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -60,43 +60,35 @@ func run(ctx context.Context, duration time.Duration, turns, connections int) er
 		}
 	}
 	best := func(rs []result) result {
-		return slices.MaxFunc(rs, func(a, b result) int { return cmp.Compare(a.rate(), b.rate()) })
+		return slices.MaxFunc(rs, func(a, b result) int { return cmp.Compare(a.Rate(), b.Rate()) })
 	}
 	h, y, c := best(hooks), best(bare), best(ceiling)
 	fmt.Printf("POSTs of %d events, %d bytes, %d in flight; best of %d turns of %v\n", eventsPerPost, gen.size(), connections, turns, duration)
 	fmt.Println("pm-hooks:            ", h)
 	fmt.Println("read and verify only:", y)
 	fmt.Println("read, verify, push:  ", c)
-	_, most := report.Spread(ratios(ceiling, bare))
+	_, most := report.SpreadOf(ceiling, bare)
 	if err := addLines(h, y, hooks, bare, most); err != nil {
 		return err
 	}
 	perPost := cpuPerPost(s.hooks, hooks)
 	fmt.Printf("ratio of the best turns %.2f, of one that only verifies and pushes %s; CPU a POST: pm-hooks %.2f ms, okqd %.2f ms, yardstick %.2f ms; pm-hooks' peak %d MiB\n",
-		h.rate()/y.rate(), most, perPost, cpuPerPost(s.okqd, append(hooks, ceiling...)), cpuPerPost(s.bare, bare), s.hooks.PeakMiB())
+		h.Rate()/y.Rate(), most, perPost, cpuPerPost(s.okqd, append(hooks, ceiling...)), cpuPerPost(s.bare, bare), s.hooks.PeakMiB())
 	return report.AddCost(report.CostHooks, perPost*1000/eventsPerPost)
-}
-
-// ratios are of ours and the yardstick's turns.
-func ratios(ours, bare []result) (list []float64) {
-	for i := range ours {
-		list = append(list, ours[i].rate()/bare[i].rate())
-	}
-	return list
 }
 
 // addLines hands on pm-hooks' best turn and the yardstick's. most is what the ceiling has of the yardstick.
 func addLines(h, y result, hooks, bare []result, most string) error {
-	ratio, spread := report.Spread(ratios(hooks, bare))
+	ratio, spread := report.SpreadOf(hooks, bare)
 	err := report.Add(report.Line{
-		What: fmt.Sprintf("webhook POSTs of %d events through pm-hooks, verified and on okqd's disk", eventsPerPost), Value: fmt.Sprintf("%.0f events/s", h.rate()),
-		Target: ">= 50,000", Met: h.rate() >= 50_000, Why: report.Noise,
+		What: fmt.Sprintf("webhook POSTs of %d events through pm-hooks, verified and on okqd's disk", eventsPerPost), Value: fmt.Sprintf("%.0f events/s", h.Rate()),
+		Target: ">= 50,000", Met: h.Rate() >= 50_000, Why: report.Noise,
 	})
 	if err != nil {
 		return err
 	}
 	return report.Add(report.Line{
-		What: "the same", Value: fmt.Sprintf("%.0f events/s", h.rate()), Against: fmt.Sprintf("net/http reads and verifies: %.0f events/s", y.rate()),
+		What: "the same", Value: fmt.Sprintf("%.0f events/s", h.Rate()), Against: fmt.Sprintf("net/http reads and verifies: %.0f events/s", y.Rate()),
 		Ratio: spread, Target: ">= 0.5", Met: ratio >= 0.5,
 		Why: "a handler that pushes what it verified, and looks at no event, has " + most + "; see docs/performance.md",
 	})
@@ -109,7 +101,7 @@ type result struct {
 	other     map[int]int     // other answers by status
 }
 
-func (r result) rate() float64 {
+func (r result) Rate() float64 {
 	return float64(len(r.latencies)*eventsPerPost) / r.took.Seconds()
 }
 
@@ -121,7 +113,7 @@ func (r result) String() string {
 	at := func(q float64) time.Duration {
 		return r.latencies[int(q*float64(len(r.latencies)-1))].Round(100 * time.Microsecond)
 	}
-	s := fmt.Sprintf("%7.0f events/s, p50 %v, p99 %v, longest %v", r.rate(), at(0.5), at(0.99), at(1))
+	s := fmt.Sprintf("%7.0f events/s, p50 %v, p99 %v, longest %v", r.Rate(), at(0.5), at(0.99), at(1))
 	for status, n := range r.other {
 		s += fmt.Sprintf(", %d times %d %s", n, status, http.StatusText(status))
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -13,8 +12,7 @@ import (
 	"net/http"
 	"os"
 
-	"github.com/levenlabs/postmaster/pkg/job"
-	"github.com/levenlabs/postmaster/pkg/okq"
+	"github.com/levenlabs/postmaster/bench/internal/ceiling"
 )
 
 const (
@@ -26,16 +24,9 @@ const (
 // It prints where it listens the way our programs log it. With okqd it pushes the body there before it answers: no
 // pm-hooks can do less than that.
 func serveYardstick(publicKey, okqd string) error {
-	push := func(context.Context, []byte) error { return nil }
-	if okqd != "" {
-		client, err := okq.New(okq.Options{Addrs: []string{okqd}})
-		if err != nil {
-			return err
-		}
-		defer client.Close()
-		push = func(ctx context.Context, body []byte) error {
-			return client.Push(ctx, okq.Event{Queue: "ceiling", ID: string(job.NewID()), Contents: body})
-		}
+	push, err := ceiling.To(okqd)
+	if err != nil {
+		return err
 	}
 	der, err := base64.StdEncoding.DecodeString(publicKey)
 	if err != nil {

@@ -104,17 +104,17 @@ func (b *bench) compareBacklogs(ctx context.Context, t table, engine, longAddr, 
 		if err != nil {
 			return took, err
 		}
-		if err := report.AddPoint(report.PlotBacklog, engine, float64(n), 1e6/z.rate()); err != nil {
+		if err := report.AddPoint(report.PlotBacklog, engine, float64(n), 1e6/z.Rate()); err != nil {
 			return took, err
 		}
 		if n < b.many {
 			continue
 		}
-		ratio := a.rate() / z.rate()
+		ratio := a.Rate() / z.Rate()
 		t.line(fmt.Sprintf("push, pop %d, ack; %d connections", cycleDepth, cyclers), z, fmt.Sprintf("%d queued", few), a, most(ratio, 1.2))
 		err = report.Add(report.Line{
-			What: fmt.Sprintf("%s, cost of an event with %d queued", engine, n), Value: fmt.Sprintf("%.1f µs", 1e6/z.rate()),
-			Against: fmt.Sprintf("%d queued: %.1f µs", few, 1e6/a.rate()), Ratio: fmt.Sprintf("%.2f", ratio), Target: "<= 1.2", Met: ratio <= 1.2,
+			What: fmt.Sprintf("%s, cost of an event with %d queued", engine, n), Value: fmt.Sprintf("%.1f µs", 1e6/z.Rate()),
+			Against: fmt.Sprintf("%d queued: %.1f µs", few, 1e6/a.Rate()), Ratio: fmt.Sprintf("%.2f", ratio), Target: "<= 1.2", Met: ratio <= 1.2,
 			Why: report.Noise,
 		})
 		if err != nil {

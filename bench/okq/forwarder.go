@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"io"
 	"net"
 	"sync"
@@ -51,11 +50,7 @@ func forward(from, to net.Conn) {
 }
 
 // close returns once all connections have ended, so their clients have to end first.
-func (f *forwarder) close() error {
-	err := f.ln.Close()
+func (f *forwarder) close() {
+	f.ln.Close()
 	f.wg.Wait()
-	if errors.Is(err, net.ErrClosed) {
-		return nil
-	}
-	return err
 }

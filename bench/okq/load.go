@@ -18,7 +18,7 @@ type result struct {
 	p50, p99 time.Duration // of the exchanges
 }
 
-func (r result) rate() float64 { return float64(r.events) / r.took.Seconds() }
+func (r result) Rate() float64 { return float64(r.events) / r.took.Seconds() }
 
 // quantiles are the median and the 99th of 100.
 func quantiles(latencies []time.Duration) (p50, p99 time.Duration) {
@@ -31,7 +31,7 @@ func quantiles(latencies []time.Duration) (p50, p99 time.Duration) {
 }
 
 func (r result) String() string {
-	return fmt.Sprintf("%.0f/s\t%v\t%v", r.rate(), short(r.p50), short(r.p99))
+	return fmt.Sprintf("%.0f/s\t%v\t%v", r.Rate(), short(r.p50), short(r.p99))
 }
 
 func short(d time.Duration) time.Duration {
@@ -85,7 +85,7 @@ func load(clients []*client, d time.Duration, step func(*client) (int, error)) (
 
 // median is the turn in the middle, by rate.
 func median(turns []result) result {
-	turns = slices.SortedFunc(slices.Values(turns), func(a, b result) int { return cmp.Compare(a.rate(), b.rate()) })
+	turns = slices.SortedFunc(slices.Values(turns), func(a, b result) int { return cmp.Compare(a.Rate(), b.Rate()) })
 	return turns[len(turns)/2]
 }
 

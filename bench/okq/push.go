@@ -37,7 +37,7 @@ func (b *bench) push(ctx context.Context) error {
 		}
 		ours, theirs, pops := median(turns.ours), median(turns.theirs), median(turns.pops)
 		name := fmt.Sprintf("push, %d connections", connections)
-		ratio := ours.rate() / theirs.rate()
+		ratio := ours.Rate() / theirs.Rate()
 		if err := plotPush(connections, ours, theirs); err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (b *bench) push(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		t.line(fmt.Sprintf("pop %d and ack, %d connections", popCount, connections), pops, "push", ours, least(pops.rate()/ours.rate(), 1))
+		t.line(fmt.Sprintf("pop %d and ack, %d connections", popCount, connections), pops, "push", ours, least(pops.Rate()/ours.Rate(), 1))
 	}
 	return t.Flush()
 }
@@ -63,7 +63,7 @@ func plotPush(connections int, ours, theirs result) error {
 		name string
 		r    result
 	}{{"okqd", ours}, {"append and fdatasync in groups", theirs}} {
-		if err := report.AddPoint(report.PlotPush, of.name, float64(connections), of.r.rate()); err != nil {
+		if err := report.AddPoint(report.PlotPush, of.name, float64(connections), of.r.Rate()); err != nil {
 			return err
 		}
 		if err := report.AddPoint(report.PlotPushP99, of.name, float64(connections), float64(of.r.p99.Microseconds())/1000); err != nil {

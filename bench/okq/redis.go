@@ -84,15 +84,15 @@ func (b *bench) redis(ctx context.Context) error {
 		pushes, pops = append(pushes, push), append(pops, pop)
 	}
 	t := newTable(fmt.Sprintf("redis engine, 1 KiB, %d connections, %d a write\trate\tp50\tp99\tagainst\trate\tp50\tp99\tratio\ttarget\t", redisConnections, redisDepth))
-	t.line("push", median(pushes), "LPUSH", median(lists), least(median(pushes).rate()/median(lists).rate(), 0.5))
-	t.line(fmt.Sprintf("pop %d and ack", redisDepth), median(pops), "RPOP", median(rpops), least(median(pops).rate()/median(rpops).rate(), 0.5))
-	t.line("LPUSH, handed on", median(listsOn), "LPUSH", median(lists), fmt.Sprintf("%.2f", median(listsOn).rate()/median(lists).rate()))
-	t.line("RPOP, handed on", median(rpopsOn), "RPOP", median(rpops), fmt.Sprintf("%.2f", median(rpopsOn).rate()/median(rpops).rate()))
+	t.line("push", median(pushes), "LPUSH", median(lists), least(median(pushes).Rate()/median(lists).Rate(), 0.5))
+	t.line(fmt.Sprintf("pop %d and ack", redisDepth), median(pops), "RPOP", median(rpops), least(median(pops).Rate()/median(rpops).Rate(), 0.5))
+	t.line("LPUSH, handed on", median(listsOn), "LPUSH", median(lists), fmt.Sprintf("%.2f", median(listsOn).Rate()/median(lists).Rate()))
+	t.line("RPOP, handed on", median(rpopsOn), "RPOP", median(rpops), fmt.Sprintf("%.2f", median(rpopsOn).Rate()/median(rpops).Rate()))
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	why := func(theirs, on []result) string {
-		_, most := report.Spread(ratios(on, theirs))
+		_, most := report.SpreadOf(on, theirs)
 		return "a process that only hands Redis' own commands on has " + most + ", and a push and its contents go through Lua, which alone takes Redis longer; see docs/performance.md"
 	}
 	err = targets(

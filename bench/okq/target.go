@@ -18,9 +18,9 @@ type target struct {
 
 func targets(all ...target) error {
 	for _, t := range all {
-		ratio, spread := report.Spread(ratios(t.ours, t.theirs))
+		ratio, spread := report.SpreadOf(t.ours, t.theirs)
 		err := report.Add(report.Line{
-			What: t.what, Value: fmt.Sprintf("%.0f/s", median(t.ours).rate()), Against: fmt.Sprintf("%s: %.0f/s", t.against, median(t.theirs).rate()),
+			What: t.what, Value: fmt.Sprintf("%.0f/s", median(t.ours).Rate()), Against: fmt.Sprintf("%s: %.0f/s", t.against, median(t.theirs).Rate()),
 			Ratio: spread, Target: fmt.Sprintf(">= %v", t.share), Met: ratio >= t.share, Why: t.why,
 		})
 		if err != nil {
@@ -28,14 +28,6 @@ func targets(all ...target) error {
 		}
 	}
 	return nil
-}
-
-// ratios are turn by turn.
-func ratios(ours, theirs []result) (list []float64) {
-	for i := range ours {
-		list = append(list, ours[i].rate()/theirs[i].rate())
-	}
-	return list
 }
 
 // atMost reports a value that is to be no larger than a limit.

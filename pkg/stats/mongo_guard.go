@@ -38,8 +38,8 @@ func (l *ledger) updates() []update {
 	return updates
 }
 
-// takenOver sets the fields of the rows, which all have the same. What is the same in all rows is written once: that makes
-// the statement a third faster than rows as a whole.
+// takenOver sets the fields of the rows, which all have the same ones. A value that is the same in all rows is written
+// once: that takes a quarter less time than to look up rows as a whole.
 func takenOver(ids bson.A, rows []bson.D) mongo.Pipeline {
 	fields := make(bson.D, len(rows[0]))
 	for i, field := range rows[0] {

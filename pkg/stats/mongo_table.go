@@ -34,16 +34,16 @@ func (t *table) updates(guard bson.D, stages func(ids bson.A, rows []bson.D) mon
 // merged has a stage make the new record of the old one and its row, which it finds in the field "row".
 func merged(merge bson.D) func(ids bson.A, rows []bson.D) mongo.Pipeline {
 	return func(ids bson.A, rows []bson.D) mongo.Pipeline {
-		all := make(bson.A, len(rows))
-		for i, row := range rows {
-			all[i] = row
+		return mongo.Pipeline{
+			{{Key: "$set", Value: bson.D{{Key: "row", Value: lookUp(ids, rows)}}}},
+			merge,
+			{{Key: "$unset", Value: "row"}},
 		}
-		return mongo.Pipeline{{{Key: "$set", Value: bson.D{{Key: "row", Value: lookUp(ids, all)}}}}, merge, {{Key: "$unset", Value: "row"}}}
 	}
 }
 
-// lookUp is the value that stands where the record's _id does among ids.
-func lookUp(ids, values bson.A) bson.D {
+// lookUp is the one of values, a slice, that stands where the record's _id does among ids.
+func lookUp(ids bson.A, values any) bson.D {
 	index := bson.D{{Key: "$indexOfArray", Value: bson.A{literal(ids), "$_id"}}}
 	return bson.D{{Key: "$arrayElemAt", Value: bson.A{literal(values), index}}}
 }

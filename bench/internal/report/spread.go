@@ -5,6 +5,15 @@ import (
 	"slices"
 )
 
+// SpreadOf is Spread of the rates of ours and theirs, turn by turn.
+func SpreadOf[R interface{ Rate() float64 }](ours, theirs []R) (median float64, text string) {
+	ratios := make([]float64, len(ours))
+	for i := range ours {
+		ratios[i] = ours[i].Rate() / theirs[i].Rate()
+	}
+	return Spread(ratios)
+}
+
 // Spread is the median of the ratios of several turns, and its text with the least and the most of them.
 func Spread(ratios []float64) (median float64, text string) {
 	sorted := slices.Sorted(slices.Values(ratios))

@@ -8,6 +8,8 @@
 //	frame     checksum 4, payload's checksum 4, length 4, behind 4, position 8, oldest 8, sample 4,
 //	          zeros up to 64, payload, zeros up to a multiple of 64
 //
+// The sample is a checksum of the first bytes of each sector of the payload: a write that was cut short does not fit it.
+//
 // A position counts bytes since the log began, over all segments that ever were, and a frame says its own: what an earlier
 // life left in a file is of a lower position and is never taken for a frame. Checksums begin with a secret of the
 // directory, so nobody can push contents that look like a frame.
