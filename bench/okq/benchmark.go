@@ -15,7 +15,7 @@ const benchmarkEvents = 100_000
 
 // benchmark has redis-benchmark push to a list and pop from it.
 func benchmark(ctx context.Context, addr string) (lpush, rpop result, err error) {
-	results, err := benchmarkOf(ctx, addr, "-t", "lpush,rpop")
+	results, err := benchmarkOf(ctx, addr, redisDepth, benchmarkEvents, "-t", "lpush,rpop")
 	if err != nil {
 		return lpush, rpop, err
 	}
@@ -25,12 +25,33 @@ func benchmark(ctx context.Context, addr string) (lpush, rpop result, err error)
 	return results[0], results[1], nil
 }
 
-// benchmarkOf has redis-benchmark do what the arguments say: its tests, or one command.
-func benchmarkOf(ctx context.Context, addr string, args ...string) (results []result, err error) {
+// popAndForget has redis-benchmark take as many events from a list with one command, and an HDEL of as many fields after
+// it, as okqd pops and acks at once. The fields are not there: no ack costs less.
+func popAndForget(ctx context.Context, addr string) (r result, err error) {
+	if _, err := benchmarkOf(ctx, addr, redisDepth, benchmarkEvents, "-t", "lpush"); err != nil {
+		return r, err
+	}
+	fields := []string{"HDEL", "key"}
+	for i := range redisDepth {
+		fields = append(fields, strconv.Itoa(i))
+	}
+	for _, command := range [][]string{{"LPOP", "mylist", strconv.Itoa(redisDepth)}, fields} {
+		results, err := benchmarkOf(ctx, addr, 1, benchmarkEvents/redisDepth, command...)
+		if err != nil {
+			return r, err
+		}
+		r.took += results[0].took
+	}
+	r.events = benchmarkEvents
+	return r, nil
+}
+
+// benchmarkOf has redis-benchmark do what the arguments say, its tests or one command, n times and so many in a write.
+func benchmarkOf(ctx context.Context, addr string, depth, n int, args ...string) (results []result, err error) {
 	_, port, _ := net.SplitHostPort(addr)
 	args = append([]string{
-		"-p", port, "-c", strconv.Itoa(redisConnections), "-P", strconv.Itoa(redisDepth),
-		"-n", strconv.Itoa(benchmarkEvents), "-d", strconv.Itoa(contentsSize), "--csv",
+		"-p", port, "-c", strconv.Itoa(redisConnections), "-P", strconv.Itoa(depth),
+		"-n", strconv.Itoa(n), "-d", strconv.Itoa(contentsSize), "--csv",
 	}, args...)
 	out, err := exec.CommandContext(ctx, "redis-benchmark", args...).Output()
 	if err != nil {
@@ -41,14 +62,9 @@ func benchmarkOf(ctx context.Context, addr string, args ...string) (results []re
 		return nil, fmt.Errorf("redis-benchmark: %q (%w)", out, err)
 	}
 	for _, row := range rows[1:] {
-		results = append(results, benchmarkRow(row, benchmarkEvents))
+		results = append(results, benchmarkRow(row, n))
 	}
 	return results, nil
-}
-
-// both is what the same events take that are first popped and then acknowledged.
-func both(pop, ack result) result {
-	return result{events: pop.events, took: pop.took + ack.took, p50: pop.p50 + ack.p50, p99: pop.p99 + ack.p99}
 }
 
 // benchmarkRow is test, rate, and then in ms average, least, p50, p95, p99.
