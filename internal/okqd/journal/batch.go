@@ -8,6 +8,7 @@ type Batch struct {
 	records int
 	oldest  Position // see header
 	retired []*segment
+	cold    []*segment // see warmSegments
 }
 
 // frame is a part of a batch's buffer, header included.

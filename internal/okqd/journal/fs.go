@@ -26,4 +26,6 @@ type File interface {
 	Size() (int64, error)
 	// Sync returns once what was written survives a power cut.
 	Sync() error
+	// Uncache says that what was synced will hardly be read soon, and need not stay in memory.
+	Uncache()
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // allocate takes the room, so that no write into the file finds the disk full.
@@ -21,6 +23,10 @@ func allocate(f *os.File, size int64) error {
 func datasync(f *os.File) error {
 	err := interruptible(func() error { return syscall.Fdatasync(int(f.Fd())) })
 	return os.NewSyscallError("fdatasync", err)
+}
+
+func uncache(f *os.File) {
+	unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED) //nolint:errcheck // it is advice
 }
 
 // interruptible does it again when a signal came between.

@@ -2,6 +2,11 @@ package journal
 
 import "fmt"
 
+// warmSegments is how many of the newest segments stay in the system's cache. Without a limit each write would take new
+// memory for it, which costs more than the write itself and drives out what others read. Who is further behind than that
+// reads from the disk.
+const warmSegments = 16
+
 // Place says where in the log the filling batch goes, and begins the next one. The caller's lock must be held, and
 // Write must follow, in the same order, one at a time.
 //
@@ -40,6 +45,9 @@ func (j *Journal) place(b *Batch, f *frame) error {
 		}
 		s.start = j.end
 		j.publish(append(j.segments[:len(j.segments):len(j.segments)], s))
+		if i := len(j.segments) - 1 - warmSegments; i >= 0 {
+			b.cold = append(b.cold, j.segments[i])
+		}
 	}
 	f.segment = s
 	s.kept += f.kept
@@ -86,6 +94,9 @@ func (j *Journal) Write(b *Batch) error {
 			return fmt.Errorf("sync %s: %w", s.name, err)
 		}
 		synced = b.base + Position(end)
+	}
+	for _, s := range b.cold {
+		s.file.Uncache()
 	}
 	if len(b.retired) > 0 {
 		j.pool.put(b.retired) // b itself has said that they are not needed

@@ -50,6 +50,8 @@ func (f *file) WriteAt(b []byte, off int64) (int, error) {
 	return len(b), nil
 }
 
+func (f *file) Uncache() {}
+
 func (f *file) Sync() error {
 	if _, ask := f.fs.asked(); ask != nil {
 		if err := ask(); err != nil {
