@@ -9,13 +9,19 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
+
+	"github.com/levenlabs/postmaster/internal/buffers"
 )
 
 // maxBody is the largest POST that is read: ten times what SendGrid gathers before it sends.
 const maxBody = 8 << 20
 
-// firstRead is what a body gets before anything of it has arrived.
-const firstRead = 64 << 10
+const (
+	// firstRead is what a body gets before anything of it has arrived, unless it is to be smaller.
+	firstRead = buffers.Smallest
+	// growth is how many times as much it gets once that is full, if it has promised more.
+	growth = 8
+)
 
 // A budget bounds the memory of all bodies together. A body takes its share as it arrives and not by what its header
 // promises, so that those who promise and do not send hold next to nothing.
@@ -40,6 +46,8 @@ func (b budget) take(n int64) bool {
 type share struct {
 	budget  budget
 	bytes   int64
+	buffer  []byte
+	unsure  atomic.Bool // somebody may look at the buffer yet
 	holders atomic.Int32
 }
 
@@ -47,9 +55,22 @@ type share struct {
 func (s *share) hold() { s.holders.Add(1) }
 
 func (s *share) letGo() {
-	if s.holders.Add(-1) == 0 {
-		s.budget.give(s.bytes)
+	if s.holders.Add(-1) > 0 {
+		return
 	}
+	if !s.unsure.Load() {
+		buffers.Put(s.buffer)
+	}
+	s.budget.give(s.bytes)
+}
+
+// pushed lets go after a push. IMPORTANT: its client may go on sending for a moment what it has given up, so the memory must
+// not become another body's unless the server has answered, and so has read all of it.
+func (s *share) pushed(err error) {
+	if err != nil {
+		s.unsure.Store(true)
+	}
+	s.letGo()
 }
 
 func (b budget) give(n int64) {
@@ -68,11 +89,13 @@ func (b budget) read(r *http.Request) (body []byte, held *share, _ *refusal) {
 	for {
 		if len(body) == cap(body) {
 			size := nextSize(len(body), r.ContentLength)
-			if !b.take(size - held.bytes) {
+			if !b.take(int64(size) - held.bytes) {
 				return nil, held, refuse(http.StatusServiceUnavailable, reasonBusy)
 			}
-			held.bytes = size
-			body = append(make([]byte, 0, size), body...)
+			held.bytes = int64(size)
+			body = append(buffers.Get(size)[:0], body...)
+			buffers.Put(held.buffer)
+			held.buffer = body
 		}
 		n, err := r.Body.Read(body[len(body):cap(body)])
 		body = body[:len(body)+n]
@@ -90,10 +113,10 @@ func (b budget) read(r *http.Request) (body []byte, held *share, _ *refusal) {
 }
 
 // nextSize is how much room a body gets once it has filled size: one byte more than it may have, to see its end.
-func nextSize(size int, contentLength int64) int64 {
-	next := max(firstRead, 4*int64(size))
+func nextSize(size int, contentLength int64) int {
+	next := max(firstRead, growth*size)
 	if contentLength >= 0 {
-		next = min(next, contentLength+1)
+		next = int(min(int64(next), contentLength+1))
 	}
-	return min(next, maxBody+1)
+	return min(buffers.Size(next), maxBody+1)
 }

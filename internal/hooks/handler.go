@@ -136,7 +136,7 @@ func (h *handler) keep(ctx context.Context, b *batch, body *share) *refusal {
 	start := time.Now()
 	if len(b.events) > 0 {
 		body.hold()
-		err := push(ctx, h.pusher, b.events, body.letGo)
+		err := push(ctx, h.pusher, b.events, body.pushed)
 		h.metrics.pushSecs.Observe(time.Since(start).Seconds())
 		if err != nil {
 			return refuse(http.StatusServiceUnavailable, reasonOkq).because(err)

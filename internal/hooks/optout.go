@@ -35,5 +35,5 @@ func (h *handler) optOut(ctx context.Context, r unsubscribe.Request) error {
 	}
 	var b batch
 	b.split([][]byte{raw})
-	return push(ctx, h.pusher, b.events, func() {})
+	return push(ctx, h.pusher, b.events, func(error) {})
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/levenlabs/postmaster/pkg/okq"
 )
 
-// A Pusher puts events into okq: *okq.Client. It answers nil for an event once that is on disk.
+// A Pusher puts events into okq: *okq.Client. It answers nil for an event once that is on disk, and has no use for the
+// contents then.
 type Pusher interface {
 	PushAll(ctx context.Context, events []okq.Event, opts ...okq.PushOption) []error
 }
@@ -24,15 +25,16 @@ const (
 )
 
 // push returns nil once okq has all events, be it from before. It goes on when the client has gone, who would only
-// send the same again. released is called when nobody holds the events any more, which may be after the client was told
-// that okq is too slow: memory that is given back earlier would be promised twice.
-func push(ctx context.Context, p Pusher, events []okq.Event, released func()) error {
+// send the same again. released is called with the outcome once the push has ended, which may be after the client was told that okq is too
+// slow: memory that is given back earlier would be promised twice.
+func push(ctx context.Context, p Pusher, events []okq.Event, released func(error)) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), letGo)
 	pushed := make(chan error, 1)
 	go func() {
-		defer released()
 		defer cancel()
-		pushed <- pushAll(ctx, p, events)
+		err := pushAll(ctx, p, events)
+		released(err)
+		pushed <- err
 	}()
 	slow := time.NewTimer(pushTimeout)
 	defer slow.Stop()

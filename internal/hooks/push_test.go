@@ -22,8 +22,12 @@ func (stuck) PushAll(ctx context.Context, events []okq.Event, _ ...okq.PushOptio
 func TestEventsThatOkqIsTooSlowForKeepTheirMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var released atomic.Bool
+		var outcome error
 		began := time.Now()
-		err := push(t.Context(), stuck{}, make([]okq.Event, 1), func() { released.Store(true) })
+		err := push(t.Context(), stuck{}, make([]okq.Event, 1), func(err error) {
+			outcome = err
+			released.Store(true)
+		})
 		if took := time.Since(began); !errors.Is(err, okq.ErrUnavailable) || took != pushTimeout {
 			t.Errorf("%v after %v, want unavailable after %v", err, took, pushTimeout)
 		}
@@ -34,6 +38,8 @@ func TestEventsThatOkqIsTooSlowForKeepTheirMemory(t *testing.T) {
 		synctest.Wait()
 		if !released.Load() {
 			t.Error("never released")
+		} else if !errors.Is(outcome, okq.ErrUnavailable) {
+			t.Errorf("released with %v: its memory would be another body's while it is still being sent", outcome)
 		}
 	})
 }

@@ -141,8 +141,11 @@ func text(v any) string {
 // EventTime reads an event's timestamp: unix seconds, or the milliseconds that marketing mail has. Zero when it is
 // neither.
 func EventTime(s string) time.Time {
-	n, err := strconv.ParseFloat(s, 64)
 	const tooManySeconds = 1e11 // the year 5138
+	if n, err := strconv.ParseUint(s, 10, 64); err == nil && n > 0 && n < tooManySeconds {
+		return time.Unix(int64(n), 0)
+	}
+	n, err := strconv.ParseFloat(s, 64)
 	switch {
 	case err != nil || !(n > 0) || n > 1e14:
 		return time.Time{}

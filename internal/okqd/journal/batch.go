@@ -1,5 +1,7 @@
 package journal
 
+import "github.com/levenlabs/postmaster/internal/buffers"
+
 // Batch is records on their way to the disk. The caller's lock protects it until it is placed; then it belongs to Write.
 type Batch struct {
 	base    Position
@@ -57,10 +59,10 @@ func (b *Batch) pad() {
 
 func (b *Batch) grow(size int) {
 	if size > cap(b.buf) {
-		buf := make([]byte, size, max(size, 2*cap(b.buf), frameSize))
+		buf := buffers.Get(buffers.Size(max(size, 2*cap(b.buf), buffers.Smallest)))
 		copy(buf, b.buf)
+		buffers.Put(b.buf)
 		b.buf = buf
-		return
 	}
 	b.buf = b.buf[:size]
 }
@@ -76,8 +78,9 @@ func (b *Batch) frameAt(at Position) *frame {
 
 // reuse makes an empty batch of one that was written.
 func (b *Batch) reuse() {
-	const most = 4 << 20
+	const most = 1 << 20 // to be kept while there is nothing to do
 	if cap(b.buf) > most {
+		buffers.Put(b.buf)
 		b.buf = nil
 	}
 	*b = Batch{buf: b.buf[:0], frames: b.frames[:0]}

@@ -1,9 +1,6 @@
 package resp
 
-import "sync"
-
-// busyBuffers are shared by the connections: one that has nothing to say holds idleSize only.
-var busyBuffers = sync.Pool{New: func() any { return new([busySize]byte) }}
+import "github.com/levenlabs/postmaster/internal/buffers"
 
 // Fill waits for more bytes. What Next has returned before is no longer valid.
 func (r *Reader) Fill() error {
@@ -46,33 +43,26 @@ func (r *Reader) wanted(unread int, full bool) int {
 	case len(r.buf) > busySize && unread < len(r.buf):
 		return len(r.buf) // IMPORTANT: until it is full, else each read would copy all
 	default:
-		return min(max(r.need, 2*unread), max(2*unread, believed))
+		return buffers.Size(min(max(r.need, 2*unread), max(2*unread, believed)))
 	}
 }
 
 func (r *Reader) resize(size int) {
 	old := r.buf
-	switch size {
-	case idleSize:
+	if size > idleSize {
+		r.buf = buffers.Get(size)
+	} else {
 		if r.idle == nil {
 			r.idle = make([]byte, idleSize)
 		}
 		r.buf = r.idle
-	case busySize:
-		r.buf = busyBuffers.Get().(*[busySize]byte)[:]
-	default:
-		r.buf = make([]byte, size)
 	}
 	copy(r.buf, old[r.r:r.w])
-	if len(old) == busySize {
-		busyBuffers.Put((*[busySize]byte)(old))
-	}
+	buffers.Put(old)
 }
 
 // Release gives the buffers back. The Reader must not be used after it.
 func (r *Reader) Release() {
-	if len(r.buf) == busySize {
-		busyBuffers.Put((*[busySize]byte)(r.buf))
-	}
+	buffers.Put(r.buf)
 	r.buf, r.idle, r.args = nil, nil, nil
 }

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/levenlabs/postmaster/internal/buffers"
 )
 
 // Limits bound one command.
@@ -49,8 +51,8 @@ type span struct{ off, len int } // from r
 
 const (
 	idleSize = 4 << 10
-	busySize = 64 << 10
-	maxLine  = 64 // "*" or "$", a number, CR LF
+	busySize = buffers.Smallest // a connection that has nothing to say holds idleSize only
+	maxLine  = 64               // "*" or "$", a number, CR LF
 )
 
 // NewReader returns a Reader of src.
