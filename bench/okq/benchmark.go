@@ -25,27 +25,6 @@ func benchmark(ctx context.Context, addr string) (lpush, rpop result, err error)
 	return results[0], results[1], nil
 }
 
-// popAndForget has redis-benchmark take as many events from a list with one command, and an HDEL of as many fields after
-// it, as okqd pops and acks at once. The fields are not there: no ack costs less.
-func popAndForget(ctx context.Context, addr string) (r result, err error) {
-	if _, err := benchmarkOf(ctx, addr, redisDepth, benchmarkEvents, "-t", "lpush"); err != nil {
-		return r, err
-	}
-	fields := []string{"HDEL", "key"}
-	for i := range redisDepth {
-		fields = append(fields, strconv.Itoa(i))
-	}
-	for _, command := range [][]string{{"LPOP", "mylist", strconv.Itoa(redisDepth)}, fields} {
-		results, err := benchmarkOf(ctx, addr, 1, benchmarkEvents/redisDepth, command...)
-		if err != nil {
-			return r, err
-		}
-		r.took += results[0].took
-	}
-	r.events = benchmarkEvents
-	return r, nil
-}
-
 // benchmarkOf has redis-benchmark do what the arguments say, its tests or one command, n times and so many in a write.
 func benchmarkOf(ctx context.Context, addr string, depth, n int, args ...string) (results []result, err error) {
 	_, port, _ := net.SplitHostPort(addr)

@@ -42,7 +42,7 @@ func short(d time.Duration) time.Duration {
 }
 
 // load has all clients do step again and again for a time, or until it does nothing for one of them.
-func load(clients []*client, d time.Duration, step func(*client) (int, error)) (result, error) {
+func load[C any](clients []C, d time.Duration, step func(C) (int, error)) (result, error) {
 	var (
 		mu    sync.Mutex // protects total, each and err
 		total result
