@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/levenlabs/postmaster/internal/buffers"
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
 	"github.com/levenlabs/postmaster/internal/okqd/resp"
 )
@@ -148,9 +149,9 @@ func (c *conn) fill(ctx context.Context) error {
 
 var errInflight = errors.New("no room for a large command")
 
-// reserve gets room in srv.inflight for the command begun.
+// reserve gets room in srv.inflight for the buffer of the command begun.
 func (c *conn) reserve(ctx context.Context) error {
-	more := int64(c.r.Needs()) - c.reserved
+	more := min(int64(buffers.Size(c.r.Needs())), c.srv.cfg.MaxInflight) - c.reserved
 	if more <= freeSize {
 		return nil
 	}

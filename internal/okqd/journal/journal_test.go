@@ -230,6 +230,27 @@ func TestFilesAreUsedAgain(t *testing.T) {
 
 // What was read without a lock is the record that was asked for, while the files are used again and again, unless it was
 // dropped meanwhile.
+// TestTheCacheHasTheLogsEndOnly writes four times what the system is to have in memory.
+func TestTheCacheHasTheLogsEndOnly(t *testing.T) {
+	t.Parallel()
+	b, err := open(journaltest.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	warm := 16 * int(b.SegmentSize())
+	for b.Used() < int64(4*warm) {
+		b.append(8 << 10)
+		b.append(8 << 10)
+		b.write(t)
+		if most := warm + 2*int(b.SegmentSize()); b.fs.Cached() > most {
+			t.Fatalf("%d bytes in memory with a log of %d, want %d at most", b.fs.Cached(), b.Used(), most)
+		}
+	}
+	if least := warm * 3 / 4; b.fs.Cached() < least {
+		t.Errorf("%d bytes in memory, want the newest %d at least", b.fs.Cached(), least)
+	}
+}
+
 func TestReadersNeedNoLock(t *testing.T) {
 	t.Parallel()
 	b, err := open(journaltest.New())

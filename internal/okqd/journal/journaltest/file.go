@@ -16,6 +16,7 @@ type file struct {
 	now    []byte
 	synced []byte
 	dirty  []extent
+	cached int // bytes from the beginning that the system would have in memory, at most
 }
 
 type extent struct{ begin, end int }
@@ -47,10 +48,18 @@ func (f *file) WriteAt(b []byte, off int64) (int, error) {
 	}
 	copy(f.now[off:], b)
 	f.dirty = append(f.dirty, extent{int(off), end})
+	f.cached = max(f.cached, end)
 	return len(b), nil
 }
 
-func (f *file) Uncache() {}
+// Uncache lets go of what was synced, as Linux does.
+func (f *file) Uncache() {
+	f.fs.mu.Lock()
+	defer f.fs.mu.Unlock()
+	if len(f.dirty) == 0 {
+		f.cached = 0
+	}
+}
 
 func (f *file) Sync() error {
 	if _, ask := f.fs.asked(); ask != nil {

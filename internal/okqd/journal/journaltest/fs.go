@@ -57,6 +57,16 @@ func (f *FS) asked() (fail func(path string) error, sync func() error) {
 	return f.fail, f.sync
 }
 
+// Cached is how many bytes of its files a system would have in memory.
+func (f *FS) Cached() (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, file := range f.files {
+		n += file.cached
+	}
+	return n
+}
+
 // MkdirAll implements journal.FS.
 func (f *FS) MkdirAll(string) error { return nil }
 
