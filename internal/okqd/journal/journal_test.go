@@ -228,8 +228,6 @@ func TestFilesAreUsedAgain(t *testing.T) {
 	}
 }
 
-// What was read without a lock is the record that was asked for, while the files are used again and again, unless it was
-// dropped meanwhile.
 // TestTheCacheHasTheLogsEndOnly writes four times what the system is to have in memory.
 func TestTheCacheHasTheLogsEndOnly(t *testing.T) {
 	t.Parallel()
@@ -251,6 +249,8 @@ func TestTheCacheHasTheLogsEndOnly(t *testing.T) {
 	}
 }
 
+// What was read without a lock is the record that was asked for, while the files are used again and again, unless it was
+// dropped meanwhile.
 func TestReadersNeedNoLock(t *testing.T) {
 	t.Parallel()
 	b, err := open(journaltest.New())
