@@ -34,8 +34,8 @@ func newBudget(bytes int64, held prometheus.Gauge) budget {
 	return budget{semaphore.NewWeighted(bytes), held}
 }
 
-func (b budget) take(n int64) bool {
-	ok := b.sem.TryAcquire(n)
+func (b budget) take(n int) bool {
+	ok := b.sem.TryAcquire(int64(n))
 	if ok {
 		b.held.Add(float64(n))
 	}
@@ -45,8 +45,7 @@ func (b budget) take(n int64) bool {
 // A share is what one body holds of the budget, until all who use the body, or what was made of it, have let go.
 type share struct {
 	budget  budget
-	bytes   int64
-	buffer  []byte
+	buffer  []byte      // its capacity is the share
 	unsure  atomic.Bool // somebody may look at the buffer yet
 	holders atomic.Int32
 }
@@ -58,10 +57,11 @@ func (s *share) letGo() {
 	if s.holders.Add(-1) > 0 {
 		return
 	}
+	size := cap(s.buffer)
 	if !s.unsure.Load() {
 		buffers.Put(s.buffer)
 	}
-	s.budget.give(s.bytes)
+	s.budget.give(size)
 }
 
 // pushed lets go after a push. IMPORTANT: its client may go on sending for a moment what it has given up, so the memory must
@@ -73,8 +73,8 @@ func (s *share) pushed(err error) {
 	s.letGo()
 }
 
-func (b budget) give(n int64) {
-	b.sem.Release(n)
+func (b budget) give(n int) {
+	b.sem.Release(int64(n))
 	b.held.Sub(float64(n))
 }
 
@@ -89,10 +89,9 @@ func (b budget) read(r *http.Request) (body []byte, held *share, _ *refusal) {
 	for {
 		if len(body) == cap(body) {
 			size := nextSize(len(body), r.ContentLength)
-			if !b.take(int64(size) - held.bytes) {
+			if !b.take(size - cap(held.buffer)) {
 				return nil, held, refuse(http.StatusServiceUnavailable, reasonBusy)
 			}
-			held.bytes = int64(size)
 			body = append(buffers.Get(size)[:0], body...)
 			buffers.Put(held.buffer)
 			held.buffer = body

@@ -25,8 +25,8 @@ const (
 )
 
 // push returns nil once okq has all events, be it from before. It goes on when the client has gone, who would only
-// send the same again. released is called with the outcome once the push has ended, which may be after the client was told that okq is too
-// slow: memory that is given back earlier would be promised twice.
+// send the same again. released is called with the outcome once the push has ended, which may be after the client was
+// told that okq is too slow: memory that is given back earlier would be promised twice.
 func push(ctx context.Context, p Pusher, events []okq.Event, released func(error)) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), letGo)
 	pushed := make(chan error, 1)

@@ -14,16 +14,17 @@ import (
 func TestUncachedFilesTakeNoMemory(t *testing.T) {
 	t.Parallel()
 	const size = 1 << 20
-	path := filepath.Join(t.TempDir(), "file")
+	dir, err := os.MkdirTemp("/var/tmp", "journal-") // outlives a restart, so it is on a disk and not in memory (FHS 3.0, 5.15)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "file")
 	f, err := journal.OS{}.Create(path, size)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	var fs unix.Statfs_t
-	if err := unix.Statfs(path, &fs); err == nil && fs.Type == unix.TMPFS_MAGIC {
-		t.Skip("memory is all that a tmpfs has")
-	}
 	if _, err := f.WriteAt(make([]byte, size), 0); err != nil {
 		t.Fatal(err)
 	}
