@@ -1,7 +1,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help build test test-fast test-race test-heavy test-deploy test-k8s image man fault-worker lint fmt fuzz bench bench-go bench-footprint bench-peers fault-hooks bench-worker bench-api bench-hooks bench-okq chaos services services-down
+.PHONY: help build test cases test-fast test-race test-heavy test-deploy test-k8s image man fault-worker lint fmt fuzz bench bench-go bench-footprint bench-peers fault-hooks bench-worker bench-api bench-hooks bench-okq chaos services services-down
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ test-heavy: ## The tests that take minutes (TestHeavy…) and a short chaos, aga
 	@packages=$$(grep -rl 'testenv\.Heavy(' --include='*_test.go' . | xargs -r dirname | sort -ru); \
 	[ -z "$$packages" ] || PM_HEAVY=1 go test -run '^TestHeavy' -parallel 4 -timeout 60m $$packages
 	cd bench && go vet ./... && go run ./chaos -d 20s -rows local
+
+cases: ## The small inputs that once failed, one by one, with a table of what came (PM_BIN=folder tries other binaries)
+	@scripts/cases
 
 test-deploy: ## The Kubernetes manifests, against strict schemas and the programs' own flags; no services needed
 	@scripts/services deploy go test -count=1 ./deploy/...

@@ -14,9 +14,14 @@ import (
 // binaries is the folder that Main built the programs into.
 var binaries string
 
-// Main is what TestMain calls: it builds the programs, or all of cmd/, runs the tests and returns their exit status.
+// Main builds the programs, or all of cmd/, runs the tests and returns their exit status. It is called by TestMain.
 // The binaries are the product's, without the race detector, which takes several times the memory.
+// PM_BIN names a folder of binaries to test instead, such as those of an older version.
 func Main(m *testing.M, programs ...string) int {
+	if dir := os.Getenv("PM_BIN"); dir != "" {
+		binaries = dir
+		return m.Run()
+	}
 	dir, err := os.MkdirTemp("", "postmaster-test-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
