@@ -61,10 +61,33 @@ func (r *rig) startHooks(flags ...string) {
 	}
 }
 
+// input reads a file of ../shared/cases.
+func (r *rig) input(name string) string {
+	r.t.Helper()
+	b, err := os.ReadFile(filepath.Join("../../../shared/cases", name))
+	if err != nil {
+		r.t.Skipf("the inputs of the cases are not here: %v", err)
+	}
+	return string(b)
+}
+
+// state is where GetEmail says that an email stands.
+func (r *rig) state(id string) string {
+	r.t.Helper()
+	var result struct{ Email struct{ State string } }
+	r.result("GetEmail", `{"id":"`+id+`"}`, &result)
+	return result.Email.State
+}
+
 // call makes one JSON-RPC call and returns the whole answer.
 func (r *rig) call(method, params string) string {
 	r.t.Helper()
-	body := `{"jsonrpc":"2.0","id":1,"method":"Postmaster.` + method + `","params":` + params + `}`
+	return r.post(`{"jsonrpc":"2.0","id":1,"method":"Postmaster.` + method + `","params":` + params + `}`)
+}
+
+// post posts a body to pm-api and returns the answer's.
+func (r *rig) post(body string) string {
+	r.t.Helper()
 	resp, err := http.Post("http://"+r.api.Addr+"/", "application/json", strings.NewReader(body))
 	if err != nil {
 		r.t.Fatal(err)

@@ -33,7 +33,7 @@ func (s *Server) push(ctx context.Context, t ticket, id job.ID, raw []byte) erro
 	event := okq.Event{Queue: t.queue, ID: string(id), Contents: withID(raw, id, t.trace)}
 	pause := pushPause
 	for try := 1; ; try++ {
-		err := pushAt(ctx, q, event, t.sendAt)
+		err := pushDelayed(ctx, q, event, job.Early(t.sendAt, time.Now()))
 		if err == nil || errors.Is(err, okq.ErrDuplicate) {
 			return nil
 		}
@@ -62,9 +62,10 @@ func (s *Server) queueFor(ctx context.Context, size int) (Queue, func(), error) 
 	return s.deps.Large, func() { s.largePushes.Release(1) }, nil
 }
 
-// pushAt pushes an event that appears at sendAt. An okq without delays gets it at once: pm-worker looks at sendAt too.
-func pushAt(ctx context.Context, q Queue, event okq.Event, sendAt int64) error {
-	if delay := time.Until(time.Unix(sendAt, 0)); delay > 0 {
+// pushDelayed pushes an event that appears after delay. An okq without delays gets it at once: pm-worker looks at
+// sendAt too.
+func pushDelayed(ctx context.Context, q Queue, event okq.Event, delay time.Duration) error {
+	if delay > 0 {
 		if err := q.Push(ctx, event, okq.Delay(delay)); !errors.Is(err, okq.ErrNoDelay) {
 			return err
 		}

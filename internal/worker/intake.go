@@ -29,7 +29,7 @@ func (b *batch) decode(m *mail) bool {
 		return false
 	}
 	// pm-api had okq keep the mail until then, if okq can; one that cannot shows it again and again.
-	if early := time.Unix(m.email.SendAt, 0).Sub(now); m.email.SendAt != 0 && early > 0 {
+	if early := job.Early(m.email.SendAt, now); early > 0 {
 		b.beside(m, func(m *mail) { b.w.later(b.jobs, m, early) })
 		return false
 	}
@@ -42,7 +42,7 @@ var notSendGrids = []string{"flags", "uniqueID", "idempotencyKey", "priority", "
 
 // invalid spares SendGrid a mail that it would reject: it blocks accounts over repeated bad requests.
 func invalid(e *job.Email) error {
-	err := e.Validate()
+	err := e.Sendable()
 	var field *job.FieldError
 	if errors.As(err, &field) && slices.Contains(notSendGrids, field.Field) {
 		return nil

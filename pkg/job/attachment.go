@@ -1,6 +1,9 @@
 package job
 
-import "strings"
+import (
+	"mime"
+	"strings"
+)
 
 func (e *Email) checkAttachments() error {
 	for i := range e.Attachments {
@@ -21,19 +24,30 @@ func (a *Attachment) check(field string) error {
 	if a.Filename == "" {
 		return fault(field+".filename", "is required")
 	}
-	for name, value := range a.parameters() {
-		if err := checkParameter(field+"."+name, value); err != nil {
-			return err
-		}
+	if err := checkParameter(field+".filename", a.Filename); err != nil {
+		return err
+	}
+	if err := checkMediaType(field+".type", a.Type); err != nil {
+		return err
+	}
+	if err := checkParameter(field+".contentID", a.ContentID); err != nil {
+		return err
 	}
 	return checkChoice(field+".disposition", a.Disposition, "attachment", "inline")
 }
 
-// parameters yields what ends up in the headers of the attachment's part.
-func (a *Attachment) parameters() func(yield func(name, value string) bool) {
-	return func(yield func(name, value string) bool) {
-		_ = yield("filename", a.Filename) && yield("type", a.Type) && yield("contentID", a.ContentID)
+// checkMediaType allows parameters: an invitation is text/calendar; method=REQUEST.
+func checkMediaType(field, value string) error {
+	if err := checkName(field, value, MaxFilename); err != nil {
+		return err
 	}
+	if !strings.ContainsRune(value, ';') {
+		return nil
+	}
+	if _, _, err := mime.ParseMediaType(value); err != nil {
+		return fault(field, "is not a media type with parameters, such as text/calendar; method=REQUEST")
+	}
+	return nil
 }
 
 func checkParameter(field, value string) error {

@@ -3,6 +3,7 @@ package job
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -93,6 +94,18 @@ func DecodeEmail(eventID string, contents []byte) (*Email, error) {
 		e.ID = DeriveID(eventID)
 	}
 	return &e, nil
+}
+
+// Early returns how long an email must still wait for its sendAt, 0 if it is due. A wait of more than 292 years is the
+// longest Duration.
+func Early(sendAt int64, now time.Time) time.Duration {
+	if sendAt <= now.Unix() {
+		return 0
+	}
+	if sendAt-now.Unix() >= int64(math.MaxInt64/time.Second) {
+		return math.MaxInt64
+	}
+	return time.Unix(sendAt, 0).Sub(now)
 }
 
 // Expired tells whether the mail's SendBefore has passed.

@@ -36,6 +36,17 @@ func (e *Email) checkHeaders() error {
 	return nil
 }
 
+// checkSMTPAPI: SendGrid's X-SMTPAPI header can replace recipients, arguments and settings, past all checks of the fields
+// that are made for them.
+func (e *Email) checkSMTPAPI() error {
+	for name := range e.Headers {
+		if strings.EqualFold(name, "X-SMTPAPI") {
+			return fault(member("headers", name), "is for SMTP only: use the fields for what it would set")
+		}
+	}
+	return nil
+}
+
 // isHeaderName: RFC 5322's ftext.
 func isHeaderName(name string) bool {
 	for i := range len(name) {

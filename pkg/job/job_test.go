@@ -2,6 +2,7 @@ package job_test
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"testing"
 	"time"
@@ -170,5 +171,27 @@ func readJSON(t *testing.T, path string, into any) {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestEarlyNeverOverflows(t *testing.T) {
+	now := time.Unix(1_800_000_000, 500)
+	for _, c := range []struct {
+		name   string
+		sendAt int64
+		want   time.Duration
+	}{
+		{"none", 0, 0},
+		{"past", now.Unix() - 1, 0},
+		{"this second", now.Unix(), 0},
+		{"next second", now.Unix() + 1, time.Second - 500},
+		{"end of the year 9999", job.MaxTime, math.MaxInt64},
+		{"milliseconds", now.UnixMilli(), math.MaxInt64},
+		{"largest", math.MaxInt64, math.MaxInt64},
+		{"smallest", math.MinInt64, 0},
+	} {
+		if got := job.Early(c.sendAt, now); got != c.want {
+			t.Errorf("%s: waits %v, want %v", c.name, got, c.want)
+		}
 	}
 }

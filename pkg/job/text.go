@@ -26,6 +26,11 @@ func checkName(field, s string, maxBytes int) error {
 	if err := checkText(field, s, maxBytes); err != nil {
 		return err
 	}
+	return checkDirection(field, s)
+}
+
+// checkDirection keeps a text from looking like another one.
+func checkDirection(field, s string) error {
 	if strings.ContainsFunc(s, isBidiControl) {
 		return fault(field, "has a character that changes the direction of writing")
 	}

@@ -59,6 +59,8 @@ var faults = []struct {
 	{"no subject", func(e *Email) { e.Subject, e.TemplateID, e.TemplateData = "", "", nil }, "subject"},
 	{"long subject", func(e *Email) { e.Subject = strings.Repeat("x", 999) }, "subject"},
 	{"line break in subject", func(e *Email) { e.Subject = "a\r\nBcc: x@example.com" }, "subject"},
+	{"override in subject", func(e *Email) { e.Subject = "invoice\u202efdp.exe" }, "subject"},
+	{"isolate in subject", func(e *Email) { e.Subject = "a\u2067b" }, "subject"},
 	{"no body", func(e *Email) { e.HTML, e.Text, e.TemplateID, e.TemplateData = "", "", "", nil }, "html"},
 	{"long html", func(e *Email) { e.HTML = strings.Repeat("x", MaxBody+1) }, "html"},
 	{"long text", func(e *Email) { e.Text = strings.Repeat("x", MaxBody+1) }, "text"},
@@ -84,6 +86,7 @@ var faults = []struct {
 	{"1002 recipients in cc", func(e *Email) { e.CC = people(1001) }, "cc"},
 	{"reserved header", func(e *Email) { e.Headers = map[string]string{"dkim-Signature": "x"} }, "headers.dkim-Signature"},
 	{"To header", func(e *Email) { e.Headers = map[string]string{"To": "x@example.com"} }, "headers.To"},
+	{"X-SMTPAPI header", func(e *Email) { e.Headers = map[string]string{"x-SmtpApi": "{}"} }, "headers.x-SmtpApi"},
 	{"line break in header", func(e *Email) { e.Headers = map[string]string{"X-A": "x\r\nBcc: y@example.com"} }, "headers.X-A"},
 	{"header beyond ASCII", func(e *Email) { e.Headers = map[string]string{"X-A": "ü"} }, "headers.X-A"},
 	{"line break in header name", func(e *Email) { e.Headers = map[string]string{"X-A\r\nBcc": "x"} }, "headers"},
@@ -105,7 +108,12 @@ var faults = []struct {
 	{"no filename", func(e *Email) { e.Attachments[0].Filename = "" }, "attachments[0].filename"},
 	{"line break in filename", func(e *Email) { e.Attachments[0].Filename = "a\nb" }, "attachments[0].filename"},
 	{"override in filename", func(e *Email) { e.Attachments[0].Filename = "a\u202efdp.exe" }, "attachments[0].filename"},
-	{"semicolon in type", func(e *Email) { e.Attachments[0].Type = "text/plain; charset=utf-8" }, "attachments[0].type"},
+	{"semicolon in filename", func(e *Email) { e.Attachments[0].Filename = "a;b" }, "attachments[0].filename"},
+	{"semicolon in contentID", func(e *Email) { e.Attachments[0].ContentID = "a;b" }, "attachments[0].contentID"},
+	{"type with a broken parameter", func(e *Email) { e.Attachments[0].Type = "text/calendar; method" }, "attachments[0].type"},
+	{"type with a parameter twice", func(e *Email) { e.Attachments[0].Type = "text/calendar; a=1; a=2" }, "attachments[0].type"},
+	{"type with parameters only", func(e *Email) { e.Attachments[0].Type = "; a=1" }, "attachments[0].type"},
+	{"line break in type", func(e *Email) { e.Attachments[0].Type = "text/calendar; a=1;\r\n b=2" }, "attachments[0].type"},
 	{"line break in contentID", func(e *Email) { e.Attachments[0].ContentID = "a\r\n" }, "attachments[0].contentID"},
 	{"bad disposition", func(e *Email) { e.Attachments[0].Disposition = "x" }, "attachments[0].disposition"},
 	{"30 MB", func(e *Email) { e.Attachments[0].Content = strings.Repeat("aaaa", 30_000_000/4) }, "attachments"},
@@ -170,6 +178,7 @@ func TestWhatIsAllowedUpToItsLimitIsTaken(t *testing.T) {
 		"a sendBefore that has passed":     func(e *Email) { e.SendAt, e.SendBefore = 0, 1 },
 		"a sendAt that has passed":         func(e *Email) { e.SendAt = 1 },
 		"one byte of base64":               func(e *Email) { e.Attachments[0].Content = base64.StdEncoding.EncodeToString([]byte{255}) },
+		"an invitation":                    func(e *Email) { e.Attachments[0].Type = "text/calendar; method=REQUEST" },
 		"two characters of pool, in bytes": func(e *Email) { e.IPPool = "äö" },
 	} {
 		e := valid()
@@ -177,6 +186,19 @@ func TestWhatIsAllowedUpToItsLimitIsTaken(t *testing.T) {
 		if err := e.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// An older pm-api queued such emails, and they are sent as they are.
+func TestWhatOnlyADoorRefusesIsSendable(t *testing.T) {
+	t.Parallel()
+	e := valid()
+	e.Subject, e.Headers = "a\u2068b\u2069", map[string]string{"X-SMTPAPI": "{}"}
+	if err := e.Sendable(); err != nil {
+		t.Errorf("not sendable: %v", err)
+	}
+	if err := e.Validate(); err == nil {
+		t.Error("valid, want it refused at the door")
 	}
 }
 

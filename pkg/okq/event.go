@@ -40,4 +40,11 @@ func delayMillis(delay time.Duration) string {
 	return strconv.FormatInt(int64(ceil(delay, time.Millisecond)), 10)
 }
 
-func ceil(d, unit time.Duration) time.Duration { return (d + unit - 1) / unit }
+// ceil returns how many units d has, rounded up. It adds nothing to d, which may be the longest duration there is.
+func ceil(d, unit time.Duration) time.Duration {
+	n := d / unit
+	if d%unit > 0 {
+		n++
+	}
+	return n
+}

@@ -3,6 +3,7 @@ package mailsend
 import (
 	"encoding/base64"
 	"io"
+	"mime"
 	"strings"
 )
 
@@ -30,7 +31,7 @@ func readContent(root node, templateID string) []Content {
 
 func readPart(e node) Content {
 	part := Content{Type: required(e, "type"), Value: required(e, "value")}
-	if strings.ContainsAny(part.Type, ";\r\n") {
+	if strings.ContainsAny(part.Type, "\r\n") || strings.Contains(part.Type, ";") && !isCalendar(part.Type) {
 		e.at("type").fail("The content type cannot contain ';', or CRLF characters.")
 	}
 	return part
@@ -85,7 +86,9 @@ func readAttachment(e node) Attachment {
 	noBreaks(e.at("filename"), a.Filename)
 	if f, ok := e.get("type"); ok {
 		a.Type = required(e, "type")
-		noBreaks(f, a.Type)
+		if !isMediaType(a.Type) {
+			f.fail("The attachment type cannot contain ';', or CRLF characters.")
+		}
 	}
 	if f, ok := e.get("disposition"); ok {
 		a.Disposition = f.text()
@@ -98,6 +101,22 @@ func readAttachment(e node) Attachment {
 		noBreaks(f, a.ContentID)
 	}
 	return a
+}
+
+// isMediaType reports whether SendGrid takes s as an attachment's type.
+func isMediaType(s string) bool {
+	if strings.ContainsAny(s, "\r\n") {
+		return false
+	}
+	_, _, err := mime.ParseMediaType(s)
+	return err == nil || !strings.Contains(s, ";")
+}
+
+// isCalendar: SendGrid's documentation allows no parameters, but SendGrid takes those of an invitation, in content and
+// attachments. https://github.com/sendgrid/sendgrid-ruby/issues/298
+func isCalendar(s string) bool {
+	mediaType, _, err := mime.ParseMediaType(s)
+	return err == nil && mediaType == "text/calendar"
 }
 
 func noBreaks(f node, s string) {
