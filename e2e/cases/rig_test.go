@@ -131,3 +131,18 @@ func eventually(t *testing.T, limit time.Duration, what string, true func() bool
 	t.Helper()
 	process.Eventually(t, limit, what, true)
 }
+
+// metricsOf reads a process's /metrics.
+func metricsOf(t *testing.T, ops string) string {
+	t.Helper()
+	resp, err := http.Get("http://" + ops + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

@@ -9,22 +9,6 @@ import (
 	"strings"
 )
 
-// TokenList is a flag's value: tokens with commas between, to which each use of the flag adds. An empty one stays in the
-// list, where Validate finds it: a secret that was not filled in must not open the door to all.
-type TokenList []string
-
-// Set implements pflag.Value.
-func (l *TokenList) Set(text string) error {
-	*l = append(*l, strings.Split(text, ",")...)
-	return nil
-}
-
-// Type implements pflag.Value.
-func (*TokenList) Type() string { return "tokens" }
-
-// String shows no token.
-func (*TokenList) String() string { return "" }
-
 // tokens are kept as their hashes: what is compared has the same length always, and takes the same time.
 type tokens [][sha256.Size]byte
 

@@ -8,12 +8,15 @@ import (
 	"slices"
 
 	"github.com/spf13/pflag"
+
+	"github.com/levenlabs/postmaster/internal/cmdutil"
+	"github.com/levenlabs/postmaster/pkg/job"
 )
 
 // Config is how pm-api is reached, and how much it takes.
 type Config struct {
 	ListenAddr  string
-	Tokens      TokenList
+	Tokens      []string
 	MaxBody     Size
 	MaxHeld     Size
 	MaxConns    int
@@ -27,14 +30,14 @@ type Config struct {
 func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	c.MaxBody, c.MaxHeld = 32<<20, 256<<20
 	fs.StringVar(&c.ListenAddr, "listen-addr", "127.0.0.1:8992", "address of the JSON-RPC server")
-	fs.Var(&c.Tokens, "api-token", "demand 'Authorization: Bearer' with this token, or another of them (repeatable, or with commas between)")
+	cmdutil.SecretListVar(fs, &c.Tokens, "api-token", "demand 'Authorization: Bearer' with this token, or another of them (repeatable, or with commas between)")
 	fs.Var(&c.MaxBody, "max-body", "largest request, in bytes or as 32MiB")
 	fs.Var(&c.MaxHeld, "max-held-bytes", "what all large requests may have together; those beyond wait, and after 20s are told to try again")
 	fs.IntVar(&c.MaxConns, "max-conns", 4096, "connections at once; more have to wait")
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "file of the certificate to serve TLS with")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "file of its key")
 	fs.BoolVar(&c.AccessLog, "access-log", false, "log every request")
-	fs.StringVar(&c.Environment, "environment", "dev", "name of the environment, for the log: the one that mails carry is pm-worker's")
+	fs.StringVar(&c.Environment, "environment", job.DefaultEnv, "name of the environment, for the log: the one that mails carry is pm-worker's")
 }
 
 // Validate names the flags that are wrong.

@@ -26,7 +26,7 @@ func BindEnv(prefix string, fs *pflag.FlagSet) error {
 			errs = append(errs, fmt.Errorf("%s (--%s): %w", from, f.Name, cause(err)))
 		}
 	})
-	return errors.Join(errs...)
+	return errors.Join(append(errs, checkLists(fs))...)
 }
 
 // cause takes off what pflag says around a value's own error: it repeats the value, which may be a secret.

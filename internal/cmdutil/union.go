@@ -49,5 +49,10 @@ func (b both) Set(s string) error {
 	return errors.Join(b.Value.Set(s), b.second.Set(s))
 }
 
+func (b both) hasEmpty() bool {
+	l, ok := b.Value.(interface{ hasEmpty() bool })
+	return ok && l.hasEmpty()
+}
+
 // IsBoolFlag keeps --flag without a value legal for booleans.
 func (b both) IsBoolFlag() bool { return b.Type() == "bool" }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/levenlabs/postmaster/internal/cmdutil"
 )
 
 // DefaultAddr is where a console listens that is not told otherwise.
@@ -32,9 +34,9 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Addr, "console-addr", DefaultAddr, "address of the console; other machines may reach it only with --console-password-file")
 	fs.StringVar(&c.PasswordFile, "console-password-file", "", "file with the console's password, 12 bytes or more; without it there is no login")
 	fs.StringVar(&c.ReadOnlyPasswordFile, "console-read-only-password-file", "", "file with another password, for users who may look and change nothing")
-	fs.StringSliceVar(&c.TrustedProxies, "console-trusted-proxies", nil, "addresses or networks of a proxy that logs users in and names them in --console-user-header")
+	cmdutil.ListVar(fs, &c.TrustedProxies, "console-trusted-proxies", nil, "addresses or networks of a proxy that logs users in and names them in --console-user-header")
 	fs.StringVar(&c.UserHeader, "console-user-header", "X-Forwarded-User", "header in which that proxy names the user")
-	fs.StringSliceVar(&c.Operators, "console-operators", nil, "users of that proxy who may change things; * for all; others look")
+	cmdutil.ListVar(fs, &c.Operators, "console-operators", nil, "users of that proxy who may change things; * for all; others look")
 	fs.StringToStringVar(&c.FlagNames, "flag-names", nil, "what the bits of mails' flags mean, for people: 2=news,4=digest")
 }
 

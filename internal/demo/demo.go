@@ -128,13 +128,17 @@ func run(ctx context.Context, cfg Config, system *serve.System, sendgrid *sandbo
 	return nil
 }
 
+// environment is the name that the demo's emails carry, so that no real pm-hooks takes their events.
+const environment = "demo"
+
 // serveConfig is what the flags of postmaster serve would be.
 func serveConfig(cfg Config, sendgrid *sandbox.Sandbox) serve.Config {
 	var c serve.Config
 	c.AddFlags(pflag.NewFlagSet("", pflag.ContinueOnError)) // sets the defaults
 	c.DataDir, c.OkqdAddr, c.Console.Addr = cfg.DataDir, cfg.OkqdAddr, cfg.ConsoleAddr
 	c.API.ListenAddr, c.Hooks.Addr = cfg.APIAddr, cfg.HooksAddr
-	c.Hooks.PublicKeys, c.Hooks.AcceptEnv = []string{sendgrid.PublicKey()}, []string{c.Worker.Environment}
+	c.Worker.Environment, c.API.Environment, c.Hooks.Environment = environment, environment, environment
+	c.Hooks.PublicKeys, c.Hooks.AcceptEnv = []string{sendgrid.PublicKey()}, []string{environment}
 	c.Console.FlagNames = map[string]string{"2": "news", "4": "digest"} // so that there is something to opt out of
 	c.SendGrid.Key, c.SendGrid.URL = "SG.demo", sendgrid.URL()
 	return c

@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"time"
@@ -21,6 +22,8 @@ type batch struct {
 	counts   [len(eventTypes)][results]int
 	times    []time.Time // of the accepted events
 	statuses []string    // of the account's changes
+
+	otherEnvs []string // of the events that were dropped for it
 }
 
 // readBatch filters a POST. It fails for what is not a JSON array of objects. What is kept may be parts of body. digest is
@@ -37,6 +40,8 @@ func readBatch(body, digest []byte, f filter) (*batch, error) {
 			b.times = append(b.times, job.EventTime(string(el.timestamp)))
 			kept = append(kept, el.raw)
 			return
+		case otherEnv:
+			b.otherEnvs = append(b.otherEnvs, cmp.Or(string(el.env), job.DefaultEnv))
 		case account:
 			b.statuses = append(b.statuses, string(el.status))
 		}

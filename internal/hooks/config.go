@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/levenlabs/postmaster/internal/cmdutil"
 	"github.com/levenlabs/postmaster/internal/unsubscribe"
+	"github.com/levenlabs/postmaster/pkg/job"
 )
 
 // Config is pm-hooks' flags, without those of okq.
@@ -34,7 +36,7 @@ type Config struct {
 func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Addr, "webhook-addr", "127.0.0.1:8993", "address for SendGrid's Event Webhook")
 	fs.StringVar(&c.Pass, "webhook-pass", "", "basic auth password that SendGrid has to give, with any user; better in the environment")
-	fs.StringSliceVar(&c.PublicKeys, "webhook-public-key", nil, "base64 key that SendGrid shows for the signed webhook; repeat it while keys change")
+	cmdutil.ListVar(fs, &c.PublicKeys, "webhook-public-key", nil, "base64 key that SendGrid shows for the signed webhook; repeat it while keys change")
 	fs.StringVar(&c.PublicKeyFile, "webhook-public-key-file", "", "file of such keys, one a line, which is read again when it changes")
 	fs.DurationVar(&c.Window, "webhook-window", 0, "refuse signatures made longer ago than this; 0 takes any, since SendGrid may send an old one for 24h")
 	addAcceptEnv(fs, &c.AcceptEnv)
@@ -44,7 +46,7 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.TLSKey, "tls-key", "", "key file (PEM) of --tls-cert")
 	fs.StringVar(&c.Archive, "archive", "", "folder to keep accepted POSTs in, for 'postmaster hooks replay'; empty for none")
 	fs.DurationVar(&c.ArchiveKeep, "archive-keep", 7*24*time.Hour, "remove files of --archive after this; 0 keeps all")
-	fs.StringVar(&c.Environment, "environment", "dev", "name of this process's environment, for the log: whose events are taken says --accept-env")
+	fs.StringVar(&c.Environment, "environment", job.DefaultEnv, "name of this environment, whose events are accepted beside those of --accept-env")
 	c.Unsubscribe.AddFlags(fs)
 }
 
@@ -85,7 +87,15 @@ func (c *Config) Validate() error {
 }
 
 func addAcceptEnv(fs *pflag.FlagSet, envs *[]string) {
-	fs.StringSliceVar(envs, "accept-env", []string{"production", "staging"}, "take the events of mails sent from these environments")
+	cmdutil.ListVar(fs, envs, "accept-env", []string{"production", "staging", "dev"}, "take the events of emails sent from these environments")
+}
+
+// accepts returns the environments whose events are accepted: those of --accept-env and the process's own.
+func accepts(acceptEnv []string, own string) []string {
+	if own == "" || slices.Contains(acceptEnv, own) {
+		return acceptEnv
+	}
+	return append(slices.Clone(acceptEnv), own)
 }
 
 func validAcceptEnv(envs []string) error {

@@ -139,7 +139,7 @@ func onlyOurEventsOfAcceptedEnvironmentsAreKept(t *testing.T, e engine) {
 		{"no environment is production, as in 0.4.0", with(id), "accepted"},
 		{"empty environment", with(id + `,"pmEnvID":""`), "accepted"},
 		{"environment of the wrong type is none", with(id + `,"pmEnvID":[1]`), "accepted"},
-		{"another environment", with(id + `,"pmEnvID":"dev"`), "other_env"},
+		{"another environment", with(id + `,"pmEnvID":"elsewhere"`), "other_env"},
 		{"another environment, in another case", with(id + `,"pmEnvID":"Production"`), "other_env"},
 		{"stats_id of before 0.4.0", with(`"stats_id":"` + statsID + `"`), "accepted"},
 		{"stats_id and a pmStatsID that is not ours", with(`"stats_id":"` + statsID + `","pmStatsID":"x"`), "not_ours"},

@@ -22,6 +22,7 @@ type handler struct {
 	keys     *keyring
 	window   time.Duration
 	filter   filter
+	envs     *envWatch
 	budget   budget
 	pusher   Pusher
 	archive  *archive.Writer // nil: none
@@ -143,5 +144,6 @@ func (h *handler) keep(ctx context.Context, b *batch, body *share) *refusal {
 		}
 	}
 	h.metrics.counted(b, start)
+	h.envs.add(len(b.times), b.otherEnvs)
 	return nil
 }

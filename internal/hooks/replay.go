@@ -9,11 +9,13 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/levenlabs/postmaster/internal/archive"
+	"github.com/levenlabs/postmaster/pkg/job"
 )
 
 // ReplayConfig says which POSTs of an archive are pushed once more.
 type ReplayConfig struct {
 	AcceptEnv    []string
+	Environment  string
 	Since, Until string // RFC 3339, or empty
 	From         string // name of a file, or empty
 
@@ -23,6 +25,7 @@ type ReplayConfig struct {
 // AddFlags defines the flags.
 func (c *ReplayConfig) AddFlags(fs *pflag.FlagSet) {
 	addAcceptEnv(fs, &c.AcceptEnv)
+	fs.StringVar(&c.Environment, "environment", job.DefaultEnv, "name of this environment, whose events are queued beside those of --accept-env")
 	fs.StringVar(&c.Since, "since", "", "leave out POSTs that came before, such as 2026-01-31T15:04:05Z")
 	fs.StringVar(&c.Until, "until", "", "leave out POSTs that came then or later")
 	fs.StringVar(&c.From, "from", "", "leave out the files before this one, where a replay that was stopped said to go on")
@@ -76,7 +79,7 @@ func Replay(ctx context.Context, cfg ReplayConfig, dir string, pusher Pusher, pr
 	if err := cfg.Validate(); err != nil {
 		return Replayed{}, err
 	}
-	r := &replay{cfg: cfg, filter: newFilter(cfg.AcceptEnv), pusher: pusher, progress: progress}
+	r := &replay{cfg: cfg, filter: newFilter(accepts(cfg.AcceptEnv, cfg.Environment)), pusher: pusher, progress: progress}
 	err := archive.Read(dir, cfg.From, func(p archive.Post) error {
 		err := r.post(ctx, p)
 		if err != nil {

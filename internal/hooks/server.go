@@ -57,9 +57,13 @@ func New(cfg Config, pusher Pusher, log zerolog.Logger, reg prometheus.Registere
 	if err != nil {
 		return nil, err
 	}
+	envs := accepts(cfg.AcceptEnv, cfg.Environment)
 	h := &handler{
-		keys: keys, window: cfg.Window, filter: newFilter(cfg.AcceptEnv), budget: newBudget(cfg.MaxHeld, m.heldBytes),
+		keys: keys, window: cfg.Window, filter: newFilter(envs), envs: newEnvWatch(envs, log, time.Now), budget: newBudget(cfg.MaxHeld, m.heldBytes),
 		pusher: pusher, metrics: m, log: log,
+	}
+	if err := reg.Register(h.envs.gauge()); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
 	}
 	if cfg.Pass != "" {
 		hash := sha256.Sum256([]byte(cfg.Pass))
@@ -92,7 +96,7 @@ func (s *Server) Listen() error {
 		return fmt.Errorf("--webhook-addr: %w", err)
 	}
 	s.ln = connlimit.New(ln, s.cfg.MaxConns, s.handler.metrics.connections)
-	s.log.Info().Stringer("addr", ln.Addr()).Str("environment", s.cfg.Environment).Strs("accept_env", s.cfg.AcceptEnv).Msg("listening")
+	s.log.Info().Stringer("addr", ln.Addr()).Str("environment", s.cfg.Environment).Strs("accept_env", s.handler.envs.accepts).Msg("listening")
 	if s.cfg.open() {
 		s.log.Warn().Msg("anyone may post events: neither --webhook-pass nor a public key is set")
 	}

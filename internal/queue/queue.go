@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
+	"github.com/levenlabs/postmaster/internal/cmdutil"
 	"github.com/levenlabs/postmaster/pkg/okq"
 )
 
@@ -50,11 +50,7 @@ func (c *Config) Validate() error {
 
 // List returns the addresses one by one.
 func (c *Config) List() []string {
-	addrs := strings.Split(c.Addrs, ",")
-	for i := range addrs {
-		addrs[i] = strings.TrimSpace(addrs[i])
-	}
-	return addrs
+	return cmdutil.SplitList(c.Addrs)
 }
 
 // Client makes the client that the flags ask for. It dials on first use: an okq that is away now may come.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -81,10 +80,6 @@ func (s *System) addParts(cfg Config, env cmdutil.Env) (err error) {
 	workerDeps := worker.Deps{Queue: s.client, Sender: s.sender, Stats: s.stores.Stats, Prefs: s.stores.Prefs, Beats: s.stores.Beats, Tracer: s.tracer}
 	if s.worker, err = worker.New(cfg.Worker, workerDeps, env.Log, env.Metrics); err != nil {
 		return err
-	}
-	if !slices.Contains(cfg.Hooks.AcceptEnv, cfg.Worker.Environment) {
-		env.Log.Warn().Str("environment", cfg.Worker.Environment).Strs("accept_env", cfg.Hooks.AcceptEnv).
-			Msg("events of the mails sent from here are not taken: --environment is not in --accept-env")
 	}
 	return errors.Join(s.API.Listen(), s.Hooks.Listen(), s.addConsole(cfg, env))
 }

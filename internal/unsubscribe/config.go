@@ -8,6 +8,8 @@ import (
 	"path"
 
 	"github.com/spf13/pflag"
+
+	"github.com/levenlabs/postmaster/internal/cmdutil"
 )
 
 // Config is where the links lead, and what they are sealed with. Both empty: mails carry no links.
@@ -22,7 +24,7 @@ const minSecret = 22
 // AddFlags defines --unsubscribe-url and --unsubscribe-secret.
 func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.URL, "unsubscribe-url", "", "https URL of one-click unsubscribe, which pm-hooks answers at its path; empty for none")
-	fs.StringSliceVar(&c.Secrets, "unsubscribe-secret", nil, "secret that seals unsubscribe links; repeat it while secrets change: the first seals, all open")
+	cmdutil.SecretListVar(fs, &c.Secrets, "unsubscribe-secret", "secret that seals unsubscribe links; repeat it while secrets change: the first seals, all open")
 }
 
 // Validate names the flags that are wrong.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/levenlabs/postmaster/internal/cmdutil"
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
@@ -26,7 +27,7 @@ type Config struct {
 
 // AddFlags defines the worker's flags.
 func (c *Config) AddFlags(fs *pflag.FlagSet) {
-	fs.StringSliceVar(&c.Queues, "queues", []string{job.QueueEmailHigh, job.QueueEmailNormal, job.QueueStats}, "queues to consume")
+	cmdutil.ListVar(fs, &c.Queues, "queues", []string{job.QueueEmailHigh, job.QueueEmailNormal, job.QueueStats}, "queues to consume")
 	fs.IntVar(&c.Concurrency, "concurrency", 128, "mails being sent at a time, at most")
 	fs.Float64Var(&c.Rate, "rate", 0, "mails sent per second, at most; 0 for no limit")
 	fs.DurationVar(&c.DrainWait, "drain-wait", 20*time.Second, "how long running jobs may take to finish when the process is stopped")
@@ -35,7 +36,7 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.MaxAttempts, "max-attempts", 12, "failed attempts after which a mail becomes a dead letter")
 	fs.StringVar(&c.Unknown, "unknown", job.OnUnknownResend, "what to do with a mail that SendGrid may have and sent no event for: resend, or hold it as a dead letter")
 	fs.DurationVar(&c.EvidenceWait, "evidence-wait", 2*time.Minute, "how long to wait for an event of such a mail")
-	fs.StringVar(&c.Environment, "environment", "dev", "name of this environment, such as production: it marks the mails, and so their events")
+	fs.StringVar(&c.Environment, "environment", job.DefaultEnv, "name of this environment, such as production: it marks the mails, and so their events")
 }
 
 // Validate names every flag that is wrong.

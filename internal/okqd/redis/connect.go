@@ -2,10 +2,11 @@ package redis
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/levenlabs/postmaster/internal/cmdutil"
 )
 
 const (
@@ -26,10 +27,10 @@ func connect(cfg Config) (rueidis.Client, error) {
 	flag := "--redis-addr"
 	switch {
 	case cfg.SentinelAddr != "":
-		flag, opt.InitAddress, opt.Sentinel.MasterSet = "--redis-sentinel-addr", strings.Split(cfg.SentinelAddr, ","), cfg.SentinelGroup
+		flag, opt.InitAddress, opt.Sentinel.MasterSet = "--redis-sentinel-addr", cmdutil.SplitList(cfg.SentinelAddr), cfg.SentinelGroup
 		opt.Sentinel.TopologyRefreshInterval = topologyEvery
 	case cfg.Cluster:
-		opt.InitAddress = strings.Split(cfg.Addr, ",")
+		opt.InitAddress = cmdutil.SplitList(cfg.Addr)
 		opt.ClusterOption.ShardsRefreshInterval = topologyEvery
 	default:
 		opt.InitAddress, opt.ForceSingleClient = []string{cfg.Addr}, true
