@@ -88,7 +88,7 @@ func TestOneOptsARecipientOut(t *testing.T) {
 		incidents = append(incidents, prefs.Incident{Address: ann, Kind: prefs.Bounce, At: time.Now().Add(-time.Duration(i) * time.Hour)})
 	}
 	incidents = append(incidents, prefs.Incident{Address: ann, Kind: prefs.SpamReport, At: time.Now()})
-	if err := r.stores.Prefs.Record(t.Context(), incidents); err != nil {
+	if _, err := r.stores.Prefs.Record(t.Context(), incidents); err != nil {
 		t.Fatal(err)
 	}
 	e := mail(ann)

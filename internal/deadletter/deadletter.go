@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -163,7 +162,7 @@ func (f *Filter) Matches(l *Letter) bool {
 		f.Reason != "" && f.Reason != l.Reason,
 		f.Older > 0 && age < f.Older,
 		f.Newer > 0 && age > f.Newer,
-		f.Recipient != "" && !strings.EqualFold(f.Recipient, l.Recipient()):
+		f.Recipient != "" && job.Key(f.Recipient) != job.Key(l.Recipient()):
 		return false
 	}
 	return true

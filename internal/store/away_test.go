@@ -33,7 +33,8 @@ func everyCall(t *testing.T, s *store.Stores) map[string]error {
 		"SetFlags": func(ctx context.Context) error { return s.Prefs.SetFlags(ctx, "a@example.com", 4, time.Now()) },
 		"Move":     func(ctx context.Context) error { return s.Prefs.Move(ctx, "a@example.com", "b@example.com") },
 		"Record": func(ctx context.Context) error {
-			return s.Prefs.Record(ctx, []prefs.Incident{{Address: "a@example.com", Kind: prefs.Bounce, At: time.Now()}})
+			_, err := s.Prefs.Record(ctx, []prefs.Incident{{Address: "a@example.com", Kind: prefs.Bounce, At: time.Now()}})
+			return err
 		},
 		"Lookup": func(ctx context.Context) error { _, err := s.Stats.Lookup(ctx, []job.ID{id}); return err },
 		"Begin": func(ctx context.Context) error {

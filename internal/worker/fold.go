@@ -80,10 +80,15 @@ func (w *Worker) fold(ctx context.Context, events []job.Event) error {
 		return err
 	}
 	if len(incidents) > 0 {
-		err = w.stored(ctx, "record", func(ctx context.Context) error { return w.deps.Prefs.Record(ctx, incidents) })
+		lost := 0
+		err = w.stored(ctx, "record", func(ctx context.Context) (err error) {
+			lost, err = w.deps.Prefs.Record(ctx, incidents)
+			return err
+		})
 		if err != nil {
 			return err
 		}
+		w.m.optOutsLost.Add(float64(lost))
 	}
 	for _, e := range events {
 		w.m.events.WithLabelValues(typeLabel(e.Type), "folded").Inc()

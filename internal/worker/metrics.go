@@ -26,6 +26,7 @@ type metrics struct {
 	storeAway    prometheus.Gauge
 	events       *prometheus.CounterVec // type: SendGrid's or "other"; result: folded unknown foreign bad
 	foldLag      prometheus.Gauge
+	optOutsLost  prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -62,9 +63,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		storeAway: gauge("store_unavailable", "1 while a store does not answer."),
 		events:    counter("events_total", "Webhook events by type and what became of them.", "type", "result"),
 		foldLag:   gauge("fold_lag_seconds", "Age of the latest event of the last fold."),
+		optOutsLost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "pm_worker_opt_outs_lost_total", Help: "Opt-outs of webhook events that changed nothing, as the recipient opted in after them.",
+		}),
 	}
 	reg.MustRegister(m.jobs, m.outcomes, m.dead, m.unknown, m.attempts, m.sendSeconds, m.storeSeconds, m.backlog, m.oldest, m.paused, m.inFlight, m.inHand,
-		m.breaker, m.pauses, m.storeAway, m.events, m.foldLag)
+		m.breaker, m.pauses, m.storeAway, m.events, m.foldLag, m.optOutsLost)
 	m.zero()
 	return m
 }

@@ -51,7 +51,7 @@ func checkRecipient(field, address string) error {
 	if err := checkAddress(field, address); err != nil {
 		return err
 	}
-	if strings.HasSuffix(strings.ToLower(address), testDomain) {
+	if strings.HasSuffix(Key(address), testDomain) {
 		return fault(field, "ends in %s: such mail is never sent", testDomain)
 	}
 	return nil
@@ -82,7 +82,7 @@ func (e *Email) checkCopies() error {
 	if len(e.CC)+len(e.BCC) == 0 {
 		return nil
 	}
-	seen := map[string]bool{strings.ToLower(e.To): true}
+	seen := map[string]bool{Key(e.To): true}
 	if err := checkList("cc", e.CC, seen); err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func checkList(field string, list []Address, seen map[string]bool) error {
 		if err := checkRecipient(name, a.Email); err != nil {
 			return err
 		}
-		key := strings.ToLower(a.Email)
+		key := Key(a.Email)
 		if seen[key] {
 			return fault(name, "is given twice among to, cc and bcc")
 		}

@@ -22,7 +22,7 @@ func benchFlags(b *testing.B, s prefs.Store) {
 	for i := range known {
 		incidents = append(incidents, out(fmt.Sprintf("user%d@example.com", i), 4, noon))
 	}
-	if err := s.Record(b.Context(), incidents); err != nil {
+	if _, err := s.Record(b.Context(), incidents); err != nil {
 		b.Fatal(err)
 	}
 	addresses := make([]string, batch)

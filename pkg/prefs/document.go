@@ -83,6 +83,17 @@ func (d *document) recordAll(incidents []Incident) bool {
 	return changed
 }
 
+// lost counts the incidents that opt out of something which is allowed all the same.
+func (d *document) lost(incidents []Incident) int {
+	n := 0
+	for _, in := range incidents {
+		if in.Kind == OptOut && in.Flags&^d.flags&^job.FlagsAllAllowed != 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // say notes at in times for each of the flags, and works out what that comes to.
 func (d *document) say(times *map[int]time.Time, flags int64, at time.Time) bool {
 	if at.Before(d.since) {

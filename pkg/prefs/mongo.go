@@ -93,22 +93,29 @@ func (m *Mongo) Move(ctx context.Context, oldAddress, newAddress string) error {
 }
 
 // Record implements Store.
-func (m *Mongo) Record(ctx context.Context, incidents []Incident) error {
+func (m *Mongo) Record(ctx context.Context, incidents []Incident) (int, error) {
 	lists := byRecipient(incidents)
 	keys := make([]string, 0, len(lists))
 	for key := range lists {
 		keys = append(keys, key)
 	}
 	slices.Sort(keys) // so that two writers of the same recipients do not wait for each other in a circle
+	lost := 0
 	for some := range slices.Chunk(keys, maxTogether) {
+		losses := map[string]int{} // of the last try
 		err := m.update(ctx, "record incidents", some, func(key string, d *document) bool {
-			return d.recordAll(lists[key])
+			changed := d.recordAll(lists[key])
+			losses[key] = d.lost(lists[key])
+			return changed
 		})
 		if err != nil {
-			return err
+			return 0, err
+		}
+		for _, n := range losses {
+			lost += n
 		}
 	}
-	return nil
+	return lost, nil
 }
 
 // update changes the documents of keys; one that does not exist is an empty one. change is called again after another

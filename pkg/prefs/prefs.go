@@ -33,8 +33,9 @@ type Store interface {
 	// Nothing stored for the old one changes nothing. A crash in between leaves both, never neither.
 	Move(ctx context.Context, oldAddress, newAddress string) error
 
-	// Record adds incidents, in any order and any number of times with the same result.
-	Record(ctx context.Context, incidents []Incident) error
+	// Record adds incidents, in any order and any number of times with the same result. It counts the opt-outs that
+	// change nothing because the recipient is known to have opted in after them.
+	Record(ctx context.Context, incidents []Incident) (lost int, err error)
 }
 
 // An Incident is something that happened to an address and outlives the mail it happened to.

@@ -103,15 +103,22 @@ func (s *SQLite) Move(ctx context.Context, oldAddress, newAddress string) error 
 }
 
 // Record implements Store.
-func (s *SQLite) Record(ctx context.Context, incidents []Incident) error {
-	return s.inTransaction(ctx, "record incidents", func(tx *sql.Tx) error {
+func (s *SQLite) Record(ctx context.Context, incidents []Incident) (int, error) {
+	lost := 0
+	err := s.inTransaction(ctx, "record incidents", func(tx *sql.Tx) error {
 		for key, list := range byRecipient(incidents) {
-			if err := update(ctx, tx, key, func(d *document) bool { return d.recordAll(list) }); err != nil {
+			err := update(ctx, tx, key, func(d *document) bool {
+				changed := d.recordAll(list)
+				lost += d.lost(list)
+				return changed
+			})
+			if err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	return lost, err
 }
 
 func (s *SQLite) inTransaction(ctx context.Context, doing string, f func(*sql.Tx) error) error {

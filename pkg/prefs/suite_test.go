@@ -38,7 +38,7 @@ func setFlags(t *testing.T, s prefs.Store, address string, flags int64, at time.
 
 func record(t *testing.T, s prefs.Store, incidents ...prefs.Incident) {
 	t.Helper()
-	if err := s.Record(t.Context(), incidents); err != nil {
+	if _, err := s.Record(t.Context(), incidents); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -214,9 +214,10 @@ func TestConcurrentWritersLoseNothing(t *testing.T) {
 		const writers = 8
 		for i := range writers {
 			group.Go(func() error {
-				return s.Record(context.WithoutCancel(t.Context()), []prefs.Incident{
+				_, err := s.Record(context.WithoutCancel(t.Context()), []prefs.Incident{
 					out("hot@example.com", 2<<i, noon), out(fmt.Sprintf("own%d@example.com", i), 2, noon),
 				})
+				return err
 			})
 		}
 		if err := group.Wait(); err != nil {
@@ -256,7 +257,7 @@ func TestIncidentsCommute(t *testing.T) {
 					rt.Fatal(err)
 				}
 				for _, some := range split(again, rand.New(rand.NewPCG(seed, variant))) {
-					if err := s.Record(t.Context(), some); err != nil {
+					if _, err := s.Record(t.Context(), some); err != nil {
 						rt.Fatal(err)
 					}
 				}
