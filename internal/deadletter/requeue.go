@@ -83,8 +83,7 @@ func (u *Undertaker) stillThere(ctx context.Context, l *Letter) error {
 	return err
 }
 
-// forgive has the ledger count none of the mail's attempts, and wait for another. Without a store the worker does so
-// itself if it is told that this is the job's first delivery.
+// forgive has the ledger count none of the mail's attempts, and wait for another.
 func (u *Undertaker) forgive(ctx context.Context, l *Letter) error {
 	if u.Stats == nil {
 		caps, err := u.Queue.Caps(ctx)

@@ -85,7 +85,8 @@ func (b *batch) round(mails []*mail) []*mail {
 // prepare leaves those that may be sent.
 func (b *batch) prepare(mails []*mail) []*mail {
 	mails = b.each(mails, b.decode)
-	mails = b.each(mails, b.judge)
+	mails = b.each(mails, b.judge) // before due and permit: what SendGrid may have is not settled as never sent
+	mails = b.each(mails, b.due)
 	return b.permit(mails)
 }
 

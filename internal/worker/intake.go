@@ -9,7 +9,7 @@ import (
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
 
-// decode reads a job and drops what is not to be sent, now or at all.
+// decode reads a job.
 func (b *batch) decode(m *mail) bool {
 	if m.email == nil {
 		e, err := job.DecodeEmail(m.ID, m.Contents)
@@ -18,10 +18,15 @@ func (b *batch) decode(m *mail) bool {
 			return false
 		}
 		m.email, m.parent = e, e.TraceParent
-		if err := invalid(e); err != nil {
-			b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, death{reason: job.ReasonInvalid, detail: err.Error()}) })
-			return false
-		}
+	}
+	return true
+}
+
+// due drops what is not to be sent, now or at all.
+func (b *batch) due(m *mail) bool {
+	if err := invalid(m.email); err != nil {
+		b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, death{reason: job.ReasonInvalid, detail: err.Error()}) })
+		return false
 	}
 	now := time.Now()
 	if m.email.Expired(now) {

@@ -1,10 +1,12 @@
 package worker
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/levenlabs/postmaster/internal/sandbox/faults"
+	"github.com/levenlabs/postmaster/internal/testenv"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
 	"github.com/levenlabs/postmaster/pkg/stats"
@@ -146,6 +148,11 @@ func TestRequeuedDeadLetterIsSent(t *testing.T) {
 	r.start()
 	letter := r.deadLetter(job.QueueEmailDead)
 	r.ends(e, stats.Rejected)
+	s := stats.Subject{ID: e.ID, Recipient: e.To, Created: time.Now()}
+	err := r.store.Store.Settle(t.Context(), []stats.Settlement{{Subject: s, Number: 1, Free: 1, State: stats.Retrying, At: time.Now()}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := r.okq.Push(t.Context(), okq.Event{Queue: letter.Queue, ID: letter.ID, Contents: letter.Contents()}); err != nil {
 		t.Fatal(err)
 	}
@@ -173,4 +180,103 @@ func TestDeadJobThatComesAgainStaysDead(t *testing.T) {
 	}
 	r.empty(e.Queue())
 	r.accepted(e, 0)
+}
+
+// A caller whose Enqueue was not answered repeats it under the same ID: the email is held all the same, and no other
+// letter appears. It is pushed as often as a worker may see it for the first time.
+func TestAHeldEmailIsNotSentByASecondPushOfItsID(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, func(t *testing.T, r *rig) {
+		r.cfg.Unknown = job.OnUnknownHold
+		e := r.unknownMail()
+		r.start()
+		r.ends(e, stats.Dead)
+		r.enqueue(e)
+		r.empty(e.Queue())
+		r.accepted(e, 1)
+		if rec := r.record(e.ID); rec.State != stats.Dead || !strings.HasPrefix(rec.Reason, job.ReasonUnknown) {
+			t.Errorf("the record says %s, %q", rec.State, rec.Reason)
+		}
+		if n := r.total(job.QueueEmailDead); n != 1 {
+			t.Errorf("%d dead letters", n)
+		}
+	})
+}
+
+// What SendGrid may have must not be told as never sent, whether an event shows it or nothing does.
+func TestAnUnknownOutcomeIsJudgedBeforeTheEmailExpiresOrIsOptedOutOf(t *testing.T) {
+	t.Parallel()
+	optOut := func(r *rig, e *job.Email) {
+		if err := r.store.prefs.SetFlags(r.Context(), e.To, e.Flags, time.Now()); err != nil {
+			r.Fatal(err)
+		}
+	}
+	for name, end := range map[string]func(*rig, *job.Email){
+		"expired":   func(*rig, *job.Email) {},
+		"opted out": optOut,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onEachStore(t, func(t *testing.T, r *rig) {
+				r.cfg.EvidenceWait = 4 * time.Second
+				begin := func(change ...func(*job.Email)) *job.Email {
+					e := r.unknownMail(change...)
+					r.ends2(e, stats.Unknown)
+					end(r, e)
+					return e
+				}
+				soon := func(e *job.Email) { e.SendBefore = time.Now().Unix() + 1 }
+				if name == "opted out" {
+					soon = func(*job.Email) {}
+				}
+				r.start()
+				silent, shown := begin(soon), begin(soon, func(e *job.Email) { e.To = "b@example.com" })
+				r.event(shown, job.EventProcessed, "")
+				letter := r.deadLetter(job.QueueEmailDead)
+				if letter.ID != string(silent.ID) || letter.Reason != job.ReasonUnknown || letter.Detail != "not sent again: "+name {
+					t.Errorf("letter %+v", letter)
+				}
+				if rec := r.ends(silent, stats.Dead); !strings.HasPrefix(rec.Reason, job.ReasonUnknown) {
+					t.Errorf("the record says %q", rec.Reason)
+				}
+				r.ends(shown, stats.Accepted)
+				r.accepted(silent, 1)
+				r.accepted(shown, 1)
+			})
+		})
+	}
+}
+
+// An attempt that surely failed does not make an earlier one known.
+func TestAnUnknownOutcomeStaysUnknownWhenTheNextAttemptFails(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, func(t *testing.T, r *rig) {
+		r.cfg.EvidenceWait = time.Second
+		e := r.unknownMail(func(e *job.Email) { e.To = "a@example.com" })
+		r.start()
+		r.ends2(e, stats.Unknown)
+		if err := r.sendgrid.SetFaults(faults.Always(faults.Unavailable)); err != nil {
+			t.Fatal(err)
+		}
+		r.eventually("a second attempt", func() bool { rec := r.record(e.ID); return rec.Attempts >= 2 && rec.State != stats.Attempting })
+		if rec := r.record(e.ID); rec.State != stats.Unknown {
+			t.Errorf("after an attempt that failed the record says %s", rec.State)
+		}
+		r.event(e, job.EventProcessed, "")
+		r.ends(e, stats.Accepted)
+		r.accepted(e, 1)
+	})
+}
+
+// onEachStore runs a test with SQLite, and with MongoDB if there is one.
+func onEachStore(t *testing.T, test func(*testing.T, *rig)) {
+	for name, change := range map[string]func(*rig){
+		"SQLite": func(*rig) {},
+		"Mongo":  func(r *rig) { r.mongo = testenv.Mongo(r.T) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, newRig(t, change))
+		})
+	}
 }

@@ -20,6 +20,10 @@ type mail struct {
 	rec    *stats.Record
 	lookup bool // rec has to be read
 
+	// unsure is set while an earlier attempt is of unknown outcome, whatever later attempts came to. SendGrid may have the
+	// email, so the ledger must not say that it was not sent.
+	unsure bool
+
 	attempts   int           // the number of the latest attempt
 	free       int           // how many of them do not count
 	attempted  time.Time     // when the latest began
@@ -51,6 +55,22 @@ func (w *Worker) spent(m *mail) int {
 		return m.Deliveries
 	}
 	return m.attempts - m.free
+}
+
+// open is the state of a mail whose latest attempt was surely not taken.
+func (m *mail) open() stats.State {
+	if m.unsure {
+		return stats.Unknown
+	}
+	return stats.Retrying
+}
+
+// exhausted is why a mail is given up whose attempts are used up.
+func (m *mail) exhausted() string {
+	if m.unsure {
+		return job.ReasonUnknown
+	}
+	return job.ReasonAttempts
 }
 
 // subject is what the ledger says of the mail from the first write on.

@@ -14,10 +14,10 @@ import (
 func (w *Worker) retry(ctx context.Context, m *mail, r sendgrid.Result) {
 	spent := w.spent(m)
 	if spent >= w.cfg.MaxAttempts {
-		w.bury(ctx, m, death{reason: job.ReasonAttempts, detail: r.Reason(), errors: r.Errors})
+		w.bury(ctx, m, death{reason: m.exhausted(), detail: r.Reason(), errors: r.Errors})
 		return
 	}
-	w.settle(ctx, m, stats.Settlement{State: stats.Retrying, Reason: r.Reason()})
+	w.settle(ctx, m, stats.Settlement{State: m.open(), Reason: r.Reason()})
 	delay := backoff(spent)
 	w.m.jobs.WithLabelValues("retried").Inc()
 	w.about(m, w.log.Warn()).Int("attempt", m.attempts).Int("status", r.Status).AnErr("error", r.Err).
@@ -41,11 +41,15 @@ func (w *Worker) doubt(ctx context.Context, m *mail, r sendgrid.Result) {
 // release takes back an attempt that came to nothing through no fault of the mail: it does not count.
 func (w *Worker) release(ctx context.Context, m *mail) {
 	m.free++
-	w.settle(ctx, m, stats.Settlement{State: stats.Retrying})
+	w.settle(ctx, m, stats.Settlement{State: m.open()})
 }
 
-// drop ends a mail that is not to be sent.
+// drop ends a mail that is not to be sent. One that SendGrid may have already becomes a dead letter instead.
 func (w *Worker) drop(ctx context.Context, m *mail, state stats.State, why string) {
+	if m.unsure {
+		w.bury(ctx, m, death{reason: job.ReasonUnknown, detail: "not sent again: " + why})
+		return
+	}
 	if w.settle(ctx, m, stats.Settlement{State: state, Reason: why}) {
 		w.m.jobs.WithLabelValues(string(state)).Inc()
 		w.end(ctx, m, why)

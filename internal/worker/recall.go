@@ -69,7 +69,10 @@ func (b *batch) judge(m *mail) bool {
 		b.beside(m, func(m *mail) { b.w.end(b.jobs, m, "already dropped") })
 		return false
 	case stats.Rejected, stats.Dead:
-		return b.risen(m, rec)
+		// Only the ledger raises the dead: a requeue makes the record Retrying before it pushes the job. This is a second
+		// push of the same ID, or the job of a worker that died before the ack.
+		b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, deathOf(rec)) })
+		return false
 	case stats.Attempting, stats.Unknown:
 		return b.doubtful(m, rec)
 	}
@@ -78,17 +81,6 @@ func (b *batch) judge(m *mail) bool {
 		return false
 	}
 	return true
-}
-
-// risen tells apart the two ways in which a dead mail comes: somebody requeued it, which makes it a new event, and then
-// all its attempts are forgiven; or its worker died between the dead letter and the ack.
-func (b *batch) risen(m *mail, rec *stats.Record) bool {
-	if m.Deliveries == 1 {
-		m.free = m.attempts
-		return true
-	}
-	b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, deathOf(rec)) })
-	return false
 }
 
 // doubtful decides about a mail that SendGrid may or may not have: it waits for an event until --evidence-wait after
@@ -106,6 +98,7 @@ func (b *batch) doubtful(m *mail, rec *stats.Record) bool {
 		b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, death{reason: job.ReasonUnknown, detail: rec.Reason}) })
 		return false
 	}
+	m.unsure = true
 	b.w.m.unknown.WithLabelValues("resend").Inc()
 	b.w.about(m, b.w.log.Warn()).Int("attempt", m.attempts).Msg("outcome unknown, sending again")
 	return true

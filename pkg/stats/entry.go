@@ -22,7 +22,7 @@ func newEntry(s Subject) *entry {
 
 // begin makes a the latest attempt if the ledger stands at the one before, and tells whether it is now.
 func (e *entry) begin(a Attempt) bool {
-	if e.accepted() {
+	if e.accepted() || e.State.final() {
 		return false
 	}
 	if e.Attempts == a.Number && e.Token == a.Token {

@@ -110,6 +110,26 @@ func TestAcceptedMailIsNeverAttemptedAgain(t *testing.T) {
 	})
 }
 
+// What was rejected, dropped or given up stays that until a requeue makes it retrying, whether or not it was attempted.
+func TestOnlyARequeueOpensAFinishedRecord(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s stats.Store) {
+		for _, state := range []stats.State{stats.Rejected, stats.OptedOut, stats.Expired, stats.Dead} {
+			for number := range 2 {
+				id := job.NewID()
+				if number > 0 {
+					begin(t, s, attempt(id, number, "one"))
+				}
+				settle(t, s, settlement(id, number, state))
+				wantBegin(t, s, attempt(id, number+1, "two"), false)
+				wantBegin(t, s, attempt(id, number, "one"), false)
+				wantOutcome(t, s, id, state)
+				settle(t, s, settlement(id, number, stats.Retrying))
+				wantBegin(t, s, attempt(id, number+1, "three"), true)
+			}
+		}
+	})
+}
+
 func TestOnlyTheLatestAttemptIsSettled(t *testing.T) {
 	onEachStore(t, func(t *testing.T, s stats.Store) {
 		id := job.NewID()
@@ -145,7 +165,8 @@ func TestSettlementMakesTheRecordThatIsMissing(t *testing.T) {
 func TestMailThatWasNotSentCanBeAttemptedLater(t *testing.T) {
 	onEachStore(t, func(t *testing.T, s stats.Store) {
 		id := job.NewID()
-		settle(t, s, settlement(id, 0, stats.Dead)) // and then requeued by its operator
+		settle(t, s, settlement(id, 0, stats.Dead))
+		settle(t, s, settlement(id, 0, stats.Retrying)) // requeued by its operator
 		wantBegin(t, s, attempt(id, 1, "one"), true)
 		wantBegin(t, s, attempt(id, 1, "two"), false)
 		wantOutcome(t, s, id, stats.Attempting)

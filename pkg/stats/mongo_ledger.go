@@ -35,7 +35,7 @@ func (m *Mongo) begin(ctx context.Context, attempts []Attempt) ([]bool, error) {
 		if a.Number == 1 {
 			inserts, first = append(inserts, mongo.NewInsertOneModel().SetDocument(newDocument(id, a))), append(first, i)
 		} else {
-			changes.add(a.Number, open(a.Number-1), id, begun(a))
+			changes.add(a.Number, beginnable(a.Number-1), id, begun(a))
 			later = append(later, i)
 		}
 	}
@@ -70,7 +70,7 @@ func (m *Mongo) contest(ctx context.Context, attempts []Attempt, contested, met 
 		if err != nil {
 			return err
 		}
-		changes.add(1, open(0), id, begun(attempts[i]))
+		changes.add(1, beginnable(0), id, begun(attempts[i]))
 	}
 	if _, _, err := m.write(ctx, nil, changes.updates()); err != nil {
 		return err
@@ -85,16 +85,21 @@ func (m *Mongo) contest(ctx context.Context, attempts []Attempt, contested, met 
 	}
 	for _, i := range contested {
 		e, a := entries[attempts[i].ID], attempts[i]
-		won[i] = e != nil && !e.accepted() && e.Attempts == a.Number && e.Token == a.Token
+		won[i] = e != nil && !e.accepted() && !e.State.final() && e.Attempts == a.Number && e.Token == a.Token
 	}
 	return nil
 }
 
 // open matches a record that stands at the attempt and is not SendGrid's: entry.accepted in MongoDB's words.
-func open(number int) bson.D {
+func open(number int) bson.D { return standsAt(number, Accepted) }
+
+// beginnable matches a record that stands at the attempt and may be attempted again.
+func beginnable(number int) bson.D { return standsAt(number, append([]State{Accepted}, finals...)...) }
+
+func standsAt(number int, but ...State) bson.D {
 	return bson.D{
 		{Key: "at", Value: number},
-		{Key: "st", Value: bson.D{{Key: "$ne", Value: Accepted}}},
+		{Key: "st", Value: bson.D{{Key: "$nin", Value: but}}},
 		{Key: "s", Value: int64(0)},
 		{Key: "ev", Value: bson.D{{Key: "$exists", Value: false}}},
 	}

@@ -13,6 +13,7 @@ package stats
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/levenlabs/postmaster/pkg/job"
@@ -36,6 +37,12 @@ const (
 	Expired    State = "expired"    // not sent: its sendBefore passed
 	Dead       State = "dead"       // given up on: in the dead letters
 )
+
+// final tells whether the mail is done with, other than by being accepted. Only a requeue, which settles it as Retrying,
+// makes another attempt possible.
+func (s State) final() bool { return slices.Contains(finals, s) }
+
+var finals = []State{Rejected, OptedOut, Expired, Dead}
 
 // The bits of Record.StateFlags, as postmaster 0.4.0 had them.
 const (
@@ -120,8 +127,8 @@ type Store interface {
 	Lookup(ctx context.Context, ids []job.ID) (map[job.ID]*Record, error)
 
 	// Begin writes attempts into the ledger, each only if its mail stands at the attempt before (no record, for the
-	// first) and has not been accepted, and tells which were written. Of two workers that hold the same job, one
-	// wins. Begin may be called again with the same attempts after an error.
+	// first), has not been accepted and is not rejected, dropped or dead, and tells which were written. Of two workers
+	// that hold the same job, one wins. Begin may be called again with the same attempts after an error.
 	Begin(ctx context.Context, attempts []Attempt) (won []bool, err error)
 
 	// Settle writes outcomes. Accepted always stands; anything else only if its attempt is the mail's latest and the
