@@ -58,6 +58,7 @@ func newCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			env.Ready.Add("worker", w.Ready)
 			return w.Run(ctx)
 		},
 	}.Command()

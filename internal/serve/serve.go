@@ -81,6 +81,7 @@ func (s *System) addParts(cfg Config, env cmdutil.Env) (err error) {
 	if s.worker, err = worker.New(cfg.Worker, workerDeps, env.Log, env.Metrics); err != nil {
 		return err
 	}
+	env.Ready.Add("worker", s.worker.Ready)
 	return errors.Join(s.API.Listen(), s.Hooks.Listen(), s.addConsole(cfg, env))
 }
 

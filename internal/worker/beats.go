@@ -55,7 +55,7 @@ func (g *gate) standing() (state string, until time.Time, inHand int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
-	case g.outages > 0:
+	case len(g.outages) > 0:
 		return heartbeat.StoreAway, time.Time{}, g.hand
 	case g.breaker.open && g.breaker.away:
 		return heartbeat.Away, g.breaker.retry, g.hand

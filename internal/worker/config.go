@@ -13,16 +13,17 @@ import (
 
 // Config is what a worker consumes and how.
 type Config struct {
-	Queues       []string
-	Concurrency  int
-	Rate         float64
-	DrainWait    time.Duration
-	SendTimeout  time.Duration
-	Lease        time.Duration
-	MaxAttempts  int
-	Unknown      string
-	EvidenceWait time.Duration
-	Environment  string
+	Queues        []string
+	Concurrency   int
+	Rate          float64
+	DrainWait     time.Duration
+	SendTimeout   time.Duration
+	Lease         time.Duration
+	MaxAttempts   int
+	MaxDeliveries int
+	Unknown       string
+	EvidenceWait  time.Duration
+	Environment   string
 }
 
 // AddFlags defines the worker's flags.
@@ -34,6 +35,7 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.SendTimeout, "send-timeout", 15*time.Second, "how long SendGrid may take for a mail")
 	fs.DurationVar(&c.Lease, "lease", 30*time.Second, "how long okq waits for a worker that fell silent before it hands its jobs to another")
 	fs.IntVar(&c.MaxAttempts, "max-attempts", 12, "failed attempts after which a mail becomes a dead letter")
+	fs.IntVar(&c.MaxDeliveries, "max-deliveries", 12, "deliveries of a job without a record of it after which it becomes a dead letter: it may kill the process")
 	fs.StringVar(&c.Unknown, "unknown", job.OnUnknownResend, "what to do with a mail that SendGrid may have and sent no event for: resend, or hold it as a dead letter")
 	fs.DurationVar(&c.EvidenceWait, "evidence-wait", 2*time.Minute, "how long to wait for an event of such a mail")
 	fs.StringVar(&c.Environment, "environment", job.DefaultEnv, "name of this environment, such as production: it marks the mails, and so their events")
@@ -60,6 +62,7 @@ func (c *Config) Validate() error {
 	fault(c.DrainWait <= c.SendTimeout, "--drain-wait must be more than --send-timeout (%v)", c.SendTimeout)
 	fault(c.Lease <= c.SendTimeout, "--lease must be more than --send-timeout (%v)", c.SendTimeout)
 	fault(c.MaxAttempts < 1, "--max-attempts must be at least 1")
+	fault(c.MaxDeliveries < 2, "--max-deliveries must be at least 2")
 	fault(c.Unknown != job.OnUnknownResend && c.Unknown != job.OnUnknownHold, "--unknown must be resend or hold, not %q", c.Unknown)
 	fault(c.EvidenceWait < 0, "--evidence-wait must not be negative")
 	fault(c.Environment == "" || len(c.Environment) > maxEnvironment, "--environment must have 1 to %d bytes", maxEnvironment)

@@ -29,6 +29,7 @@ func (w *Worker) bury(ctx context.Context, m *mail, d death) {
 		return
 	}
 	if !w.settle(ctx, m, stats.Settlement{State: d.state, Reason: d.text()}) {
+		w.unsettled(ctx, m)
 		return
 	}
 	w.m.jobs.WithLabelValues("dead").Inc()

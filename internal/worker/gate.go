@@ -21,11 +21,11 @@ type gate struct {
 	log zerolog.Logger
 	m   *metrics
 
-	mu       sync.Mutex    // protects the fields below
-	changed  chan struct{} // closed, and made anew, when a waiter should look again
-	outages  int           // calls to stores that are being repeated
-	limit    time.Time     // the limit's end
-	limits   int           // limits in a row
+	mu       sync.Mutex           // protects the fields below
+	changed  chan struct{}        // closed, and made anew, when a waiter should look again
+	outages  map[*outage]struct{} // calls to stores that are being repeated
+	limit    time.Time            // the limit's end
+	limits   int                  // limits in a row
 	breaker  breaker
 	accepted time.Time // when SendGrid last took a mail
 	hand     int       // mails in hand
@@ -54,7 +54,7 @@ const (
 const maxHand = 64 << 20
 
 func newGate(log zerolog.Logger, m *metrics) *gate {
-	return &gate{log: log.With().Str("component", "gate").Logger(), m: m, changed: make(chan struct{}), grudges: map[job.ID]grudge{}, unanswered: map[string]struct{}{}}
+	return &gate{log: log.With().Str("component", "gate").Logger(), m: m, changed: make(chan struct{}), outages: map[*outage]struct{}{}, grudges: map[job.ID]grudge{}, unanswered: map[string]struct{}{}}
 }
 
 // wait returns once mails may pass, or ctx ended. With the breaker open that is when a probe may: see pass.
@@ -75,13 +75,13 @@ func (g *gate) waitPop(ctx context.Context) error {
 
 // waitStore returns once no store is away: events need nothing else.
 func (g *gate) waitStore(ctx context.Context) error {
-	return g.until(ctx, func(time.Time) (time.Time, bool) { return time.Time{}, g.outages > 0 })
+	return g.until(ctx, func(time.Time) (time.Time, bool) { return time.Time{}, len(g.outages) > 0 })
 }
 
 // shutLocked tells whether the gate is shut, and when that may end by itself; zero when something has to happen.
 func (g *gate) shutLocked(now time.Time) (end time.Time, shut bool) {
 	switch {
-	case g.outages > 0 || g.breaker.open && g.breaker.probing:
+	case len(g.outages) > 0 || g.breaker.open && g.breaker.probing:
 		return time.Time{}, true
 	case now.Before(g.limit):
 		return g.limit, true
@@ -157,24 +157,4 @@ func (g *gate) hold(n, size int) {
 func (g *gate) wakeLocked() {
 	close(g.changed)
 	g.changed = make(chan struct{})
-}
-
-// storeAway and storeBack come in pairs, one for each call that is being repeated.
-func (g *gate) storeAway(what string, err error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.outages++; g.outages == 1 {
-		g.log.Error().Err(err).Str("call", what).Msg("the store does not answer, sending stops until it does")
-		g.m.storeAway.Set(1)
-	}
-}
-
-func (g *gate) storeBack() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.outages--; g.outages == 0 {
-		g.log.Info().Msg("the store answers again")
-		g.m.storeAway.Set(0)
-		g.wakeLocked()
-	}
 }

@@ -61,7 +61,7 @@ func TestKillableWorker(t *testing.T) {
 
 func killableConfig() Config {
 	cfg := testConfig()
-	cfg.SendTimeout, cfg.Lease, cfg.MaxAttempts = time.Second, 1500*time.Millisecond, 12
+	cfg.SendTimeout, cfg.Lease, cfg.MaxDeliveries = time.Second, 1500*time.Millisecond, 12
 	return cfg
 }
 
@@ -73,7 +73,7 @@ func TestJobThatKillsTheProcessEndsAsADeadLetter(t *testing.T) {
 	r.enqueue(append(mails, killer)...) // all of them are in hand when it strikes
 	deaths := 0
 	for ; r.total(job.QueueEmailDead) == 0; deaths++ {
-		if deaths > 3*killableConfig().MaxAttempts {
+		if deaths > 3*killableConfig().MaxDeliveries {
 			t.Fatalf("no dead letter after %d deaths", deaths)
 		}
 		r.runKillable(dir)

@@ -106,7 +106,7 @@ func TestWornOutJobIsADeadLetterWithoutBeingDecoded(t *testing.T) {
 		})
 		e := r.mail("a@example.com")
 		r.enqueue(e)
-		r.wearOut(e.Queue(), r.cfg.MaxAttempts)
+		r.wearOut(e.Queue(), r.cfg.MaxDeliveries)
 		r.start()
 		if letter := r.deadLetter(job.QueueEmailDead); letter.Reason != job.ReasonDeliveries || letter.Deliveries != 4 {
 			t.Errorf("letter %+v", letter)
@@ -180,7 +180,7 @@ func TestStoreAwayMeansNothingIsSentOrDropped(t *testing.T) {
 func (g *gate) waiting() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.outages > 0
+	return len(g.outages) > 0
 }
 
 func TestMailThatWasNotSentIsRetried(t *testing.T) {

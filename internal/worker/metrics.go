@@ -60,7 +60,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		inHand:    gauge("in_hand", "Mails popped and not finished."),
 		breaker:   gauge("breaker_open", "1 while SendGrid refuses the account."),
 		pauses:    prometheus.NewCounter(prometheus.CounterOpts{Name: "pm_worker_rate_limit_pauses_total", Help: "Pauses that SendGrid asked for by 429."}),
-		storeAway: gauge("store_unavailable", "1 while a store does not answer."),
+		storeAway: gauge("store_unavailable", "1 while a store does not answer or refuses what is not about one document."),
 		events:    counter("events_total", "Webhook events by type and what became of them.", "type", "result"),
 		foldLag:   gauge("fold_lag_seconds", "Age of the latest event of the last fold."),
 		optOutsLost: prometheus.NewCounter(prometheus.CounterOpts{

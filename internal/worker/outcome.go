@@ -50,9 +50,19 @@ func (w *Worker) drop(ctx context.Context, m *mail, state stats.State, why strin
 		w.bury(ctx, m, death{reason: job.ReasonUnknown, detail: "not sent again: " + why})
 		return
 	}
-	if w.settle(ctx, m, stats.Settlement{State: state, Reason: why}) {
-		w.m.jobs.WithLabelValues(string(state)).Inc()
-		w.end(ctx, m, why)
+	if !w.settle(ctx, m, stats.Settlement{State: state, Reason: why}) {
+		w.unsettled(ctx, m)
+		return
+	}
+	w.m.jobs.WithLabelValues(string(state)).Inc()
+	w.end(ctx, m, why)
+}
+
+// unsettled releases an email that the ledger has no room for, with a growing delay. When the process is being stopped,
+// the consumer releases it.
+func (w *Worker) unsettled(ctx context.Context, m *mail) {
+	if ctx.Err() == nil {
+		w.later(ctx, m, backoff(m.Deliveries))
 	}
 }
 

@@ -17,8 +17,7 @@ func (b *batch) permit(mails []*mail) []*mail {
 	}
 	optedOut, err := b.w.flags(b.waiting, addressesOf(mails))
 	if err != nil {
-		b.w.complain(b.waiting, err, "read preferences")
-		return nil
+		return b.oneByOne(mails, err, "read preferences", b.permit)
 	}
 	return b.each(mails, func(m *mail) bool {
 		e := m.email
@@ -31,6 +30,23 @@ func (b *batch) permit(mails []*mail) []*mail {
 		e.BCC = slices.DeleteFunc(e.BCC, func(a job.Address) bool { return refuses(a.Email) })
 		return true
 	})
+}
+
+// oneByOne repeats a step whose call to a store failed over one of the emails, for each of them alone, so that only that
+// one waits. Without any left but that one, it is released with a growing delay.
+func (b *batch) oneByOne(mails []*mail, err error, what string, step func([]*mail) []*mail) (kept []*mail) {
+	if b.waiting.Err() != nil {
+		return nil // stopped: all are released
+	}
+	if len(mails) == 1 {
+		b.w.complain(b.waiting, err, what)
+		b.w.later(b.jobs, mails[0], backoff(mails[0].Deliveries))
+		return nil
+	}
+	for _, m := range mails {
+		kept = append(kept, step([]*mail{m})...)
+	}
+	return kept
 }
 
 // flags reads preferences, a bounded number at a time.

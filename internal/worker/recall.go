@@ -11,11 +11,13 @@ import (
 // recall reads the ledger for the mails that may have been here before, and ends those that were so often without
 // ever reaching it: before they are decoded, since that may be what kills the process.
 func (b *batch) recall(mails []*mail) []*mail {
-	if b.w.deps.Stats != nil && !b.lookup(mails) {
-		return nil
+	if b.w.deps.Stats != nil {
+		if err := b.lookup(mails); err != nil {
+			return b.oneByOne(mails, err, "look up emails", b.recall)
+		}
 	}
 	return b.each(mails, func(m *mail) bool {
-		if m.rec != nil || m.attempts > 0 || m.Deliveries <= b.w.cfg.MaxAttempts {
+		if m.rec != nil || m.attempts > 0 || m.Deliveries <= b.w.cfg.MaxDeliveries {
 			return true
 		}
 		b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, death{reason: job.ReasonDeliveries}) })
@@ -23,8 +25,8 @@ func (b *batch) recall(mails []*mail) []*mail {
 	})
 }
 
-// lookup fills in the records, in one query. It returns false when the process is stopped first.
-func (b *batch) lookup(mails []*mail) bool {
+// lookup fills in the records, in one query.
+func (b *batch) lookup(mails []*mail) error {
 	var ids []job.ID
 	for _, m := range mails {
 		if m.lookup {
@@ -32,7 +34,7 @@ func (b *batch) lookup(mails []*mail) bool {
 		}
 	}
 	if len(ids) == 0 {
-		return true
+		return nil
 	}
 	var records map[job.ID]*stats.Record
 	err := b.w.stored(b.waiting, "lookup", func(ctx context.Context) (err error) {
@@ -40,15 +42,14 @@ func (b *batch) lookup(mails []*mail) bool {
 		return err
 	})
 	if err != nil {
-		b.w.complain(b.waiting, err, "look up mails")
-		return false
+		return err
 	}
 	for _, m := range mails {
 		if m.lookup {
 			m.remember(records[m.id()])
 		}
 	}
-	return true
+	return nil
 }
 
 // judge finishes the mails that the ledger proves are done with, and makes those wait whose outcome may yet show.

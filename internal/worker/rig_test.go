@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -48,7 +49,7 @@ func testConfig() Config {
 	return Config{
 		Queues: []string{job.QueueEmailHigh, job.QueueEmailNormal, job.QueueStats}, Concurrency: 16,
 		DrainWait: 8 * time.Second, SendTimeout: 5 * time.Second, Lease: 10 * time.Second,
-		MaxAttempts: 3, Unknown: job.OnUnknownResend, EvidenceWait: 300 * time.Millisecond, Environment: "test",
+		MaxAttempts: 3, MaxDeliveries: 3, Unknown: job.OnUnknownResend, EvidenceWait: 300 * time.Millisecond, Environment: "test",
 	}
 }
 
@@ -239,36 +240,63 @@ func (r *rig) counted(c prometheus.Collector, want float64) {
 	r.eventually("counter", func() bool { return testutil.ToFloat64(c) == want })
 }
 
-// A cut is a store whose connection can be cut.
+// A cut is a store whose connection can be cut, and that can be made to fail.
 type cut struct {
 	stats.Store
-	prefs prefs.Store
-	away  atomic.Bool
+	prefs    prefs.Store
+	away     atomic.Bool
+	err      atomic.Pointer[error]  // of every call
+	odd      atomic.Pointer[oddity] // of those about one email
+	oddCalls atomic.Int64
 }
 
-func (c *cut) check() error {
+type oddity struct {
+	id  job.ID
+	err error
+}
+
+func (c *cut) fail(err error) { c.err.Store(&err) }
+
+func (c *cut) failOn(id job.ID, err error) { c.odd.Store(&oddity{id, err}) }
+
+func (c *cut) check(ids ...job.ID) error {
 	if c.away.Load() {
 		return fmt.Errorf("cut off: %w", stats.ErrUnavailable)
+	}
+	if err := c.err.Load(); err != nil && *err != nil {
+		return *err
+	}
+	if o := c.odd.Load(); o != nil && o.err != nil && slices.Contains(ids, o.id) {
+		c.oddCalls.Add(1)
+		return o.err
 	}
 	return nil
 }
 
 func (c *cut) Lookup(ctx context.Context, ids []job.ID) (map[job.ID]*stats.Record, error) {
-	if err := c.check(); err != nil {
+	if err := c.check(ids...); err != nil {
 		return nil, err
 	}
 	return c.Store.Lookup(ctx, ids)
 }
 
 func (c *cut) Begin(ctx context.Context, attempts []stats.Attempt) ([]bool, error) {
-	if err := c.check(); err != nil {
+	var ids []job.ID
+	for _, a := range attempts {
+		ids = append(ids, a.ID)
+	}
+	if err := c.check(ids...); err != nil {
 		return nil, err
 	}
 	return c.Store.Begin(ctx, attempts)
 }
 
 func (c *cut) Settle(ctx context.Context, settlements []stats.Settlement) error {
-	if err := c.check(); err != nil {
+	var ids []job.ID
+	for _, s := range settlements {
+		ids = append(ids, s.ID)
+	}
+	if err := c.check(ids...); err != nil {
 		return err
 	}
 	return c.Store.Settle(ctx, settlements)

@@ -142,7 +142,7 @@ func TestSuspectsAreHandledOneAtATime(t *testing.T) {
 	})
 	mails := r.mails(10, "a@example.com")
 	r.enqueue(mails...)
-	r.wearOutAll(job.QueueEmailNormal, suspicious)
+	r.wearOutAll(job.QueueEmailNormal, r.cfg.suspicious())
 	r.start()
 	for _, e := range mails {
 		r.ends2(e, stats.Accepted)

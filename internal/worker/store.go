@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"strconv"
 	"sync/atomic"
@@ -10,35 +9,35 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/levenlabs/postmaster/pkg/database"
 	"github.com/levenlabs/postmaster/pkg/job"
-	"github.com/levenlabs/postmaster/pkg/prefs"
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
 
 // storeTimeout is how long one call to a store may take.
 const storeTimeout = 10 * time.Second
 
-// stored makes a call to a store, again and again while the store does not answer, until ctx ends. All that time the
-// gate is closed: nothing is popped, and nothing in hand moves past its next look at the store.
+// stored makes a call to a store, again and again until it succeeds, its error is about a document, or ctx ends. Any
+// other error is held against the store: a quota or a full disk ends, and whoever gave emails up over it would give up
+// all of them. Meanwhile the gate is shut: nothing is popped, and nothing popped moves past its next look at the store.
 func (w *Worker) stored(ctx context.Context, what string, call func(context.Context) error) error {
-	for failures := 0; ; {
+	var o *outage
+	defer func() { w.gate.endOutage(o) }()
+	for failures := 1; ; failures++ {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		start := time.Now()
 		err := bounded(ctx, call)
 		w.m.storeSeconds.WithLabelValues(what).Observe(time.Since(start).Seconds())
-		if !unavailable(err) {
-			if failures > 0 {
-				w.gate.storeBack()
-			}
+		if err == nil || database.AboutDocument(err) {
 			return err
 		}
-		if failures++; failures == 1 {
-			w.gate.storeAway(what, err)
+		if ctx.Err() != nil {
+			return context.Cause(ctx) // that is why it failed
 		}
+		o = w.gate.failed(o, what, err)
 		if !pause(ctx, failures) {
-			w.gate.storeBack()
 			return context.Cause(ctx)
 		}
 	}
@@ -50,13 +49,12 @@ func bounded(ctx context.Context, call func(context.Context) error) error {
 	return call(ctx)
 }
 
-func unavailable(err error) bool {
-	return errors.Is(err, stats.ErrUnavailable) || errors.Is(err, prefs.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded)
-}
+// maxPause is also about how long a store may answer again before the worker goes on.
+const maxPause = 5 * time.Second
 
-// pause waits longer after each failure, 30 s at most, with jitter; it returns false when ctx ended first.
+// pause waits longer after each failure, maxPause at most, with jitter. It returns false if ctx ended first.
 func pause(ctx context.Context, failures int) bool {
-	d := min(50*time.Millisecond<<min(failures-1, 10), 30*time.Second)
+	d := min(50*time.Millisecond<<min(failures-1, 10), maxPause)
 	timer := time.NewTimer(d/2 + rand.N(d/2))
 	defer timer.Stop()
 	select {

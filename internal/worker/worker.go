@@ -81,11 +81,17 @@ func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (
 		w.rate.SetLimit(rate.Limit(cfg.Rate))
 	}
 	w.gate = newGate(log, w.m)
+	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "pm_worker_gate_stuck", Help: "1 while sending is stopped and nothing is under way that could end that.",
+	}, w.gate.stuck))
 	w.pauses = newPauses(deps.Queue, log, w.m, cfg.Queues)
 	w.begins = newGroup(groupSize, groupFlights, groupPace, w.writeAttempts)
 	w.settles = newGroup(groupSize, groupFlights, groupPace, w.writeSettlements)
 	return w, nil
 }
+
+// Ready returns an error while a store keeps the worker from sending, or while sending is stopped for no reason.
+func (w *Worker) Ready(context.Context) error { return w.gate.ready() }
 
 // Run consumes until ctx ends, then lets running jobs finish within --drain-wait, gives back the others, and returns.
 func (w *Worker) Run(ctx context.Context) error {

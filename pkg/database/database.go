@@ -12,7 +12,9 @@ import (
 	"slices"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -56,6 +58,42 @@ var mongoAway = []int{
 	189, 10107, 13435, // PrimarySteppedDown, NotWritablePrimary, NotPrimaryNoSecondaryOk
 	13436, 9001, // NotPrimaryOrSecondary, SocketException
 	100, 133, // UnsatisfiableWriteConcern, FailedToSatisfyReadPreference
+}
+
+// ErrDocument marks an error about one document, for what the databases' own errors do not say.
+var ErrDocument = errors.New("bad document")
+
+// AboutDocument reports whether err is the fault of a document that was to be written or read: the same call fails again
+// while calls about others succeed. Every other error is about the database (its quota, its rights, its disk), and ends
+// when somebody has seen to that.
+func AboutDocument(err error) bool {
+	if err == nil {
+		return false
+	}
+	var local *sqlite.Error
+	if errors.As(err, &local) {
+		return slices.Contains(sqliteDocument, local.Code()&0xff)
+	}
+	var server mongo.ServerError
+	if errors.As(err, &server) {
+		codes := server.ErrorCodes()
+		other := slices.ContainsFunc(codes, func(code int) bool { return !slices.Contains(mongoDocument, code) })
+		return len(codes) > 0 && !other
+	}
+	return errors.Is(err, ErrDocument) || errors.Is(err, driver.ErrDocumentTooLarge) || errors.As(err, new(*bson.DecodeError)) ||
+		errors.As(err, new(bson.ValueDecoderError)) || errors.As(err, new(bson.ValueEncoderError))
+}
+
+// sqliteDocument: a text or row that is too long, a constraint, a value of the wrong type, a parameter out of range.
+var sqliteDocument = []int{sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_RANGE}
+
+// Source: https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
+var mongoDocument = []int{
+	2, 9, 14, 15, // BadValue, FailedToParse, TypeMismatch, Overflow
+	16, 22, 28, // InvalidLength, InvalidBSON, PathNotViable
+	52, 54, 55, 56, 57, // DollarPrefixedFieldName, NotSingleValueField, InvalidDBRef, EmptyFieldName, DottedFieldName
+	66, 121, 11000, // ImmutableField, DocumentValidationFailure, DuplicateKey
+	10334, 17280, 17419, 17420, // BSONObjectTooLarge, KeyTooLong, the new document would be too large
 }
 
 // patience is how long a transaction waits for those of other processes to end.

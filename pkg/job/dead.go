@@ -12,7 +12,7 @@ const (
 	ReasonUndecodable = "undecodable"          // not a job
 	ReasonInvalid     = "invalid"              // a job that no limit of Validate allows
 	ReasonAttempts    = "attempts exhausted"   // --max-attempts sends failed, each known not to have happened
-	ReasonDeliveries  = "deliveries exhausted" // taken --max-attempts times without reaching a send: it may kill the process
+	ReasonDeliveries  = "deliveries exhausted" // taken --max-deliveries times without reaching a send: it may kill the process
 	ReasonUnknown     = "unknown outcome"      // may have been sent; the policy is to hold
 )
 

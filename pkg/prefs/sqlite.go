@@ -159,7 +159,7 @@ func load(ctx context.Context, from reader, key string) (*document, error) {
 	}
 	var r row
 	if err := json.Unmarshal(doc, &r); err != nil {
-		return nil, fmt.Errorf("stored document: %w", err)
+		return nil, fmt.Errorf("%w: stored preferences: %w", database.ErrDocument, err)
 	}
 	return &document{r.Flags, r.Own, r.Since, r.Outs, r.Ins, r.Bounces, r.Spam, r.Updated}, nil
 }

@@ -21,7 +21,7 @@ func spellings(recipient string) []string {
 func checkIDs(ids ...job.ID) error {
 	for _, id := range ids {
 		if !id.Valid() {
-			return fmt.Errorf("bad mail id %q", id)
+			return fmt.Errorf("%w: bad email id %q", database.ErrDocument, id)
 		}
 	}
 	return nil

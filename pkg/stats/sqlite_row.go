@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/levenlabs/postmaster/pkg/database"
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
@@ -73,7 +74,7 @@ func encodeEvidence(evidence map[string]time.Time) (string, error) {
 func decodeEvidence(text string) (map[string]time.Time, error) {
 	var seconds map[string]int64
 	if err := json.Unmarshal([]byte(text), &seconds); err != nil {
-		return nil, fmt.Errorf("stored evidence: %w", err)
+		return nil, fmt.Errorf("%w: stored evidence: %w", database.ErrDocument, err)
 	}
 	if len(seconds) == 0 {
 		return nil, nil
