@@ -11,8 +11,8 @@ import (
 // command is one row of the command table: either something for the engine, or something between the server and the
 // client alone.
 type command struct {
-	min      int // arguments at least, the name not counted
-	stranger bool
+	min             int // arguments at least, the name not counted
+	unauthenticated bool
 
 	parse func(op *engine.Op, args [][]byte) error
 	reply replyFunc
@@ -43,9 +43,9 @@ func commands() map[string]command {
 		"QNOTIFY":   {min: 1, do: (*conn).notify},
 		"QSCAN":     {min: 2, do: (*conn).scan},
 
-		"AUTH":    {min: 1, stranger: true, do: (*conn).auth},
-		"HELLO":   {stranger: true, do: (*conn).hello},
-		"QUIT":    {stranger: true, do: (*conn).quit},
+		"AUTH":    {min: 1, unauthenticated: true, do: (*conn).auth},
+		"HELLO":   {unauthenticated: true, do: (*conn).hello},
+		"QUIT":    {unauthenticated: true, do: (*conn).quit},
 		"CLIENT":  {min: 1, do: (*conn).client},
 		"CLUSTER": {do: (*conn).cluster},
 		"ECHO":    {min: 1, do: (*conn).echo},
@@ -64,8 +64,11 @@ func (c *conn) dispatch(ctx context.Context, args [][]byte) {
 	}
 	name, args := args[0], args[1:]
 	cmd, ok := c.lookup(name)
+	if !c.known && c.authed {
+		c.srv.introduce(c)
+	}
 	switch {
-	case !c.authed && !cmd.stranger:
+	case !c.authed && !cmd.unauthenticated:
 		c.later().fail(errNoAuth)
 	case !ok:
 		c.later().fail(errUnknownCommand + quoted(name))
@@ -74,6 +77,9 @@ func (c *conn) dispatch(ctx context.Context, args [][]byte) {
 	case cmd.do != nil:
 		c.execute(ctx)
 		cmd.do(c, ctx, args)
+		if c.w.Size() > flushSize && c.flush() != nil {
+			c.closing = true
+		}
 	default:
 		op := c.later().add(cmd.reply)
 		if err := cmd.parse(op, args); err != nil {

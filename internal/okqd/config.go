@@ -88,8 +88,8 @@ func (c *Config) limits() resp.Limits {
 	return resp.Limits{MaxBulk: c.MaxBulk, MaxArgs: c.MaxArgs, MaxBytes: c.MaxBulk + 1<<20}
 }
 
-// strangerLimits are for those who have not given the password yet.
-func strangerLimits() resp.Limits {
+// unauthenticatedLimits hold until the password is given.
+func unauthenticatedLimits() resp.Limits {
 	return resp.Limits{MaxBulk: 8 << 10, MaxArgs: smallestArgs, MaxBytes: 32 << 10}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -24,12 +25,18 @@ type conn struct {
 	r   *resp.Reader
 	w   *resp.Writer
 
+	peer  netip.Addr
+	began time.Time // when the client connected
+	known bool      // it has given the password or, where none is set, has sent a command
+
 	authed   bool
+	wrong    int  // passwords
 	closing  bool // after the replies so far
 	name     string
 	consumer engine.Consumer // nil until QREGISTER
 	pipeline *pipeline       // nil while idle
 	reserved int64           // of srv.inflight
+	held     int64           // of srv.replies
 	timed    bool            // a read deadline is set
 }
 
@@ -50,10 +57,10 @@ func newConn(s *Server, nc net.Conn) *conn {
 	limits := s.cfg.limits()
 	authed := s.cfg.Password == ""
 	if !authed {
-		limits = strangerLimits()
+		limits = unauthenticatedLimits()
 	}
 	return &conn{
-		srv: s, nc: nc, id: id, authed: authed,
+		srv: s, nc: nc, id: id, authed: authed, peer: peerOf(nc.RemoteAddr()), began: time.Now(),
 		log: s.log.With().Int64("conn", id).Stringer("addr", nc.RemoteAddr()).Logger(),
 		r:   resp.NewReader(nc, limits), w: resp.NewWriter(nc),
 	}
@@ -126,17 +133,21 @@ func (c *conn) takeAll(ctx context.Context) (more bool) {
 	return true
 }
 
-// fill waits for more to read. A client may be idle for ever, but not in the middle of a command.
+// fill waits for more to read. A client may be idle for ever, but not in the middle of a command or before it has
+// given the password.
 func (c *conn) fill(ctx context.Context) error {
-	if begun := c.r.Buffered() > 0; begun || c.timed {
+	if begun := c.r.Buffered() > 0; begun || c.timed || !c.authed {
 		var deadline time.Time
 		if begun {
 			deadline = time.Now().Add(c.srv.cfg.ReadTimeout)
 		}
+		if !c.authed {
+			deadline = c.began.Add(authTimeout)
+		}
 		if err := c.nc.SetReadDeadline(deadline); err != nil {
 			return err
 		}
-		c.timed = begun
+		c.timed = !deadline.IsZero()
 	}
 	if c.srv.draining.Load() { // IMPORTANT: after the deadline was set, see interrupt
 		return context.Canceled
@@ -178,7 +189,18 @@ func (c *conn) flush() error {
 	if err := c.nc.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout)); err != nil {
 		return err
 	}
+	if c.held > freeSize {
+		defer c.srv.replies.flushing(c)()
+	}
+	defer c.releaseReplies()
 	return c.w.Flush()
+}
+
+func (c *conn) releaseReplies() {
+	if c.held > 0 {
+		c.srv.replies.release(c.held)
+		c.held = 0
+	}
 }
 
 // linger takes what the client is still sending, for a while: to close before would make its system throw away the
@@ -198,6 +220,7 @@ func (c *conn) close() {
 	if c.reserved > 0 {
 		c.srv.inflight.Release(c.reserved)
 	}
+	c.releaseReplies()
 	c.nc.Close()
 	c.r.Release()
 }

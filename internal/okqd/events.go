@@ -15,8 +15,10 @@ const (
 	maxSpan = 100 * 365 * 24 * time.Hour
 	// maxCount is how many events one pop gives at most.
 	maxCount = 1000
-	// maxName is the length of queue names and event ids, which stay in memory.
-	maxName = 64 << 10
+	// maxQueueName and maxID bound what is pushed and registered: queue names and event ids stay in memory, and names
+	// are in metrics and statuses. What was stored under longer ones by an older okqd can be popped and acked.
+	maxQueueName = 255
+	maxID        = 1 << 10
 )
 
 func parsePush(op *engine.Op, args [][]byte, front bool) (err error) {
@@ -102,11 +104,11 @@ func parseFlush(op *engine.Op, args [][]byte) error {
 }
 
 func checkNames(op *engine.Op) error {
-	if len(op.Queue) > maxName {
-		return badValue("queue", "longer than "+strconv.Itoa(maxName)+" bytes")
+	if len(op.Queue) > maxQueueName {
+		return badValue("queue", "longer than "+strconv.Itoa(maxQueueName)+" bytes")
 	}
-	if len(op.ID) > maxName {
-		return badValue("event id", "longer than "+strconv.Itoa(maxName)+" bytes")
+	if len(op.ID) > maxID {
+		return badValue("event id", "longer than "+strconv.Itoa(maxID)+" bytes")
 	}
 	return nil
 }

@@ -13,31 +13,39 @@ import (
 const redisVersion = "7.0.0"
 
 // auth is AUTH [user] password. Any user will do.
-func (c *conn) auth(_ context.Context, args [][]byte) {
+func (c *conn) auth(ctx context.Context, args [][]byte) {
 	if c.srv.cfg.Password == "" {
 		c.w.Error(errNoPassword)
 		return
 	}
-	if !c.login(args[len(args)-1]) {
-		c.w.Error(errWrongPass)
+	if !c.login(ctx, args[len(args)-1]) {
 		return
 	}
 	c.w.Simple("OK")
 }
 
-func (c *conn) login(password []byte) bool {
+// login checks a password. A wrong one is answered, later each time, and the last one allowed ends the connection.
+func (c *conn) login(ctx context.Context, password []byte) bool {
+	c.srv.guesses.wait(ctx, c.peer)
 	got, want := sha256.Sum256(password), sha256.Sum256([]byte(c.srv.cfg.Password))
 	if subtle.ConstantTimeCompare(got[:], want[:]) == 0 {
-		c.log.Warn().Msg("wrong password")
+		c.srv.refusals.Warn().Stringer("addr", c.nc.RemoteAddr()).Msg("wrong password")
+		c.srv.metrics.wrongPasswords.Inc()
+		c.srv.guesses.count(c.peer)
+		pause(ctx, firstWrongDelay<<c.wrong)
+		c.wrong++
+		c.closing = c.wrong >= maxWrongPasswords
+		c.w.Error(errWrongPass)
 		return false
 	}
 	c.authed = true
+	c.srv.introduce(c)
 	c.r.SetLimits(c.srv.cfg.limits())
 	return true
 }
 
 // hello is HELLO [2|3 [AUTH user password] [SETNAME name]].
-func (c *conn) hello(_ context.Context, args [][]byte) {
+func (c *conn) hello(ctx context.Context, args [][]byte) {
 	v3 := c.w.RESP3()
 	if len(args) > 0 {
 		version := string(args[0])
@@ -51,8 +59,7 @@ func (c *conn) hello(_ context.Context, args [][]byte) {
 	for len(args) > 0 {
 		switch {
 		case is(args[0], "AUTH") && len(args) > 2:
-			if c.srv.cfg.Password != "" && !c.login(args[2]) {
-				c.w.Error(errWrongPass)
+			if c.srv.cfg.Password != "" && !c.login(ctx, args[2]) {
 				return
 			}
 			args = args[3:]
@@ -125,7 +132,7 @@ func quotable(b []byte) string { return string(b[:min(len(b), 256)]) }
 // cluster tells clients that try a cluster first that this is none.
 func (c *conn) cluster(context.Context, [][]byte) { c.w.Error(errNoCluster) }
 
-func (c *conn) echo(_ context.Context, args [][]byte) { c.w.BulkString(string(args[0])) }
+func (c *conn) echo(_ context.Context, args [][]byte) { c.w.Bulk(args[0]) }
 
 func (c *conn) selectDB(_ context.Context, args [][]byte) {
 	if string(args[0]) != "0" {

@@ -11,11 +11,14 @@ import (
 
 // metrics count what this server did.
 type metrics struct {
-	connections prometheus.Gauge
-	pushes      *prometheus.CounterVec
-	pops        *prometheus.CounterVec
-	acks        *prometheus.CounterVec
-	redos       *prometheus.CounterVec
+	connections    prometheus.Gauge
+	evicted        prometheus.Counter
+	wrongPasswords prometheus.Counter
+
+	pushes *prometheus.CounterVec
+	pops   *prometheus.CounterVec
+	acks   *prometheus.CounterVec
+	redos  *prometheus.CounterVec
 
 	labels *label.Set
 	mu     sync.RWMutex         // protects queues
@@ -33,14 +36,17 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	}
 	m := &metrics{
 		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "okqd_connections", Help: "Clients connected."}),
-		pushes:      perQueue("okqd_pushes_total", "Events pushed."),
-		pops:        perQueue("okqd_pops_total", "Events popped."),
-		acks:        perQueue("okqd_acks_total", "Events acknowledged."),
-		redos:       perQueue("okqd_redos_total", "Events given back by REDO."),
-		labels:      new(label.Set),
-		queues:      make(map[string]*counters),
+		evicted: prometheus.NewCounter(prometheus.CounterOpts{Name: "okqd_evicted_connections_total",
+			Help: "Connections closed to make room before they had sent a password or, without one, a command."}),
+		wrongPasswords: prometheus.NewCounter(prometheus.CounterOpts{Name: "okqd_wrong_passwords_total", Help: "Wrong passwords sent by clients."}),
+		pushes:         perQueue("okqd_pushes_total", "Events pushed."),
+		pops:           perQueue("okqd_pops_total", "Events popped."),
+		acks:           perQueue("okqd_acks_total", "Events acknowledged."),
+		redos:          perQueue("okqd_redos_total", "Events given back by REDO."),
+		labels:         new(label.Set),
+		queues:         make(map[string]*counters),
 	}
-	reg.MustRegister(m.connections)
+	reg.MustRegister(m.connections, m.evicted, m.wrongPasswords)
 	return m
 }
 

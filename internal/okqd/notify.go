@@ -9,7 +9,7 @@ import (
 func (c *conn) register(ctx context.Context, args [][]byte) {
 	queues := make([]string, len(args))
 	for i, arg := range args {
-		if len(arg) > maxName {
+		if len(arg) > maxQueueName {
 			c.w.Error(errBadValue + "queue value: too long")
 			return
 		}

@@ -54,9 +54,11 @@ func (c *conn) execute(ctx context.Context) {
 	}
 	done := 0
 	for done < len(p.ops) {
-		n := c.srv.engine.Exec(ctx, p.ops[done:], &p.room)
-		for i := done; i < done+n; i++ {
-			c.reply(&p.ops[i], p.replies[i])
+		n, err := c.exec(ctx, p, done)
+		if err != nil {
+			c.w.Error(errNoMemory)
+			c.closing = true // with the rest not begun
+			break
 		}
 		c.srv.metrics.count(p.ops[done : done+n])
 		done += n
@@ -78,6 +80,42 @@ func (c *conn) execute(ctx context.Context) {
 	p.room.Buf = p.room.Buf[:0]
 	c.pipeline = nil
 	pipelines.Put(p)
+}
+
+// exec has the engine carry out ops from done on, as many as it does at once, and writes their replies. Their memory
+// counts until they are flushed.
+func (c *conn) exec(ctx context.Context, p *pipeline, done int) (n int, err error) {
+	ops := p.ops[done:]
+	var reserved int64
+	if c.expectContents(ops) {
+		if reserved, err = c.srv.replies.reserve(ctx); err != nil {
+			return 0, err
+		}
+	}
+	before := c.w.Size()
+	n = c.srv.engine.Exec(ctx, ops, &p.room)
+	for i := range n {
+		c.reply(&ops[i], p.replies[done+i])
+	}
+	if reserved > 0 {
+		size := int64(c.w.Size() - before)
+		c.srv.replies.adjust(reserved, size)
+		c.held += size
+	}
+	return n, nil
+}
+
+// expectContents reports whether replies to ops have contents, and tells the size of large ones that are pushed.
+func (c *conn) expectContents(ops []engine.Op) (contents bool) {
+	for i := range ops {
+		switch ops[i].Kind {
+		case engine.Push:
+			c.srv.replies.expect(len(ops[i].Contents))
+		case engine.Pop, engine.Peek, engine.Find:
+			contents = true
+		}
+	}
+	return contents
 }
 
 func (c *conn) reply(op *engine.Op, reply replyFunc) {

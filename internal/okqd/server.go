@@ -24,10 +24,13 @@ type Server struct {
 	cfg      Config
 	log      zerolog.Logger
 	failures zerolog.Logger // of commands: an outage of Redis fails them all, so some a second are enough
+	refusals zerolog.Logger // of clients: an attack must not fill the log
 	reg      *prometheus.Registry
 	metrics  *metrics
 	commands map[string]command
 	inflight *semaphore.Weighted // bytes of large commands being received
+	replies  *replies
+	guesses  wrongPasswords
 
 	ln     net.Listener
 	engine engine.Engine
@@ -35,8 +38,9 @@ type Server struct {
 	lastID   atomic.Int64
 	serving  atomic.Bool // engine and ln are set
 	draining atomic.Bool
-	mu       sync.Mutex // protects conns
+	mu       sync.Mutex // protects the fields below
 	conns    map[*conn]struct{}
+	unknown  *unauthenticated // those of conns that are not known
 }
 
 // drainTimeout is how long running commands may take after Run's context ended.
@@ -48,10 +52,13 @@ func New(cfg Config, log zerolog.Logger, reg *prometheus.Registry) *Server {
 		cfg:      cfg,
 		log:      log,
 		failures: log.Sample(&zerolog.BurstSampler{Burst: 5, Period: time.Second}),
+		refusals: log.Sample(&zerolog.BurstSampler{Burst: 3, Period: 10 * time.Second}),
 		reg:      reg,
 		metrics:  newMetrics(reg),
 		inflight: semaphore.NewWeighted(cfg.MaxInflight),
+		replies:  newReplies(cfg.MaxInflight),
 		conns:    make(map[*conn]struct{}),
+		unknown:  newUnauthenticated(cfg.MaxConns),
 	}
 	s.commands = commands()
 	return s
@@ -168,22 +175,46 @@ func (s *Server) accept(ctx context.Context, conns *sync.WaitGroup) error {
 	}
 }
 
+// add counts a connection. When there are too many, one that is not known makes room; with none left it reports false.
 func (s *Server) add(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.unknown.size >= s.unknown.max || len(s.conns) >= s.cfg.MaxConns {
+		if old := s.unknown.evict(); old != nil {
+			s.metrics.evicted.Inc()
+			s.removeLocked(old)
+			old.kill()
+		}
+	}
 	if len(s.conns) >= s.cfg.MaxConns {
 		return false
 	}
 	s.conns[c] = struct{}{}
+	s.unknown.add(c)
 	s.metrics.connections.Inc()
 	return true
+}
+
+// introduce counts a connection among those that are known.
+func (s *Server) introduce(c *conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c.known = true
+	s.unknown.remove(c)
 }
 
 func (s *Server) remove(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.conns, c)
-	s.metrics.connections.Dec()
+	s.unknown.remove(c)
+	s.removeLocked(c)
+}
+
+func (s *Server) removeLocked(c *conn) {
+	if _, ok := s.conns[c]; ok {
+		delete(s.conns, c)
+		s.metrics.connections.Dec()
+	}
 }
 
 // drain ends all connections: the idle ones now, the others after the commands that they have begun.

@@ -3,6 +3,8 @@
 package label
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"strconv"
 	"sync"
 	"unicode/utf8"
@@ -17,6 +19,8 @@ type Set struct {
 const (
 	Max   = 1000
 	Other = "(other)"
+	// MaxLength is where a name is cut in its label. A hash of the whole keeps labels apart.
+	MaxLength = 128
 )
 
 // Of returns the queue's label.
@@ -36,8 +40,12 @@ func (s *Set) Of(queue string) string {
 		s.labels = make(map[string]string)
 	}
 	label = queue
-	if !utf8.ValidString(queue) {
-		label = strconv.Quote(queue)
+	if len(queue) > MaxLength {
+		sum := sha256.Sum256([]byte(queue))
+		label = fmt.Sprintf("%s...%x", queue[:MaxLength], sum[:4])
+	}
+	if !utf8.ValidString(label) {
+		label = strconv.Quote(label)
 	}
 	s.labels[queue] = label
 	return label

@@ -183,6 +183,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 		if line, _ := d.r.ReadString('\n'); line == "+PONG\r\n" {
 			return
 		}
+		d.nc.Close()
 	}
 }
 
