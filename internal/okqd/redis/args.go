@@ -59,7 +59,7 @@ func (g group) appendTo(args []string) []string {
 		}
 		return args
 	}
-	return appendOp(args, op, g[0].room)
+	return appendOp(args, g[0])
 }
 
 func (g group) appendPushes(args []string) []string {
@@ -76,7 +76,8 @@ func (g group) appendPushes(args []string) []string {
 
 func isLarge(op *engine.Op) bool { return len(op.Contents) > smallContents }
 
-func appendOp(args []string, op *engine.Op, room int) []string {
+func appendOp(args []string, p part) []string {
+	op := p.op
 	switch op.Kind {
 	case engine.Push:
 		return append(args, "place", string(op.ID), string(op.Contents), flag(isLarge(op)), millis(op.Delay), flag(op.Front))
@@ -85,11 +86,11 @@ func appendOp(args []string, op *engine.Op, room int) []string {
 	case engine.Find:
 		return append(args, "find", string(op.ID))
 	case engine.Pop:
-		return append(args, "pop", strconv.Itoa(max(op.Count, 1)), lease(op.Lease), strconv.Itoa(room))
+		return append(args, "pop", strconv.Itoa(max(op.Count, 1)), lease(op.Lease, p.slack), strconv.Itoa(p.room))
 	case engine.Ack:
 		return append(args, "redo", string(op.ID), millis(op.Delay), flag(op.Release))
 	case engine.Touch:
-		return append(args, "touch", string(op.ID), lease(op.Lease))
+		return append(args, "touch", string(op.ID), lease(op.Lease, p.slack))
 	case engine.Flush:
 		return append(args, "flush")
 	default:
@@ -102,9 +103,9 @@ func millis(d time.Duration) string {
 	return strconv.FormatInt(int64((d+time.Millisecond-1)/time.Millisecond), 10)
 }
 
-func lease(d time.Duration) string {
+func lease(d, slack time.Duration) string {
 	if d > 0 {
-		d += leaseSlack
+		d += slack
 	}
 	return millis(d)
 }

@@ -29,7 +29,7 @@ func (c *consumer) Register(ctx context.Context, names []string) error {
 	var calls []call
 	for _, q := range c.queues {
 		if !slices.Contains(queues, q) {
-			calls = append(calls, call{q, 0, []string{wakeChannel, q, "leave", c.name}})
+			calls = append(calls, call{queue: q, args: []string{wakeChannel, q, "leave", c.name}})
 		}
 	}
 	for _, q := range queues {
@@ -42,7 +42,7 @@ func (c *consumer) Register(ctx context.Context, names []string) error {
 
 // joinCall counts a consumer, in the first partition.
 func joinCall(queue, name string) call {
-	return call{queue, 0, []string{wakeChannel, queue, "join", name, millis(countsFor)}}
+	return call{queue: queue, args: []string{wakeChannel, queue, "join", name, millis(countsFor)}}
 }
 
 // do makes calls whose results nobody needs.

@@ -18,6 +18,7 @@ type Engine struct {
 	replicas   int // that must have a change
 	partitions int // of each queue
 	script     script
+	slack      slack
 	members    *members
 	names      *names
 	wakes      *wakes

@@ -19,15 +19,17 @@ func (e *Engine) Exec(ctx context.Context, ops []engine.Op, room *engine.Room) i
 		return len(ops)
 	}
 	share := room.Budget / maxPops
+	var begun leases
 	for rest := ops; len(rest) > 0; {
 		n := e.stage(rest)
 		if e.spread(rest[0].Kind) {
-			e.popAny(ctx, rest[:n], share)
+			e.popAny(ctx, rest[:n], share, &begun)
 		} else {
-			e.execStage(ctx, rest[:n], share)
+			e.execStage(ctx, rest[:n], share, &begun)
 		}
 		rest = rest[n:]
 	}
+	e.renew(ctx, begun)
 	return len(ops)
 }
 
@@ -62,18 +64,19 @@ func (e *Engine) stage(ops []engine.Op) int {
 	return next
 }
 
-func (e *Engine) execStage(ctx context.Context, ops []engine.Op, room int) {
-	p := plan{e: e, room: room}
+func (e *Engine) execStage(ctx context.Context, ops []engine.Op, room int, begun *leases) {
+	p := e.newPlan(room)
 	for i := range ops {
 		p.add(ctx, &ops[i])
 	}
-	e.execRuns(ctx, p.runs)
+	e.execRuns(ctx, p.runs, begun)
 	for i := range ops {
 		e.settle(ctx, &ops[i])
 	}
 }
 
-func (e *Engine) execRuns(ctx context.Context, runs []run) {
+// execRuns carries out runs, and notes the leases that they began.
+func (e *Engine) execRuns(ctx context.Context, runs []run, begun *leases) {
 	if len(runs) == 0 {
 		return
 	}
@@ -87,9 +90,13 @@ func (e *Engine) execRuns(ctx context.Context, runs []run) {
 	for i := range runs {
 		asked[i] = groups(runs[i].parts)
 		calls[i] = runs[i].call(asked[i])
+		if e.replicas > 0 && runs[i].asserts() {
+			calls[i].sync()
+		}
 	}
 	for i, a := range e.script.exec(ctx, calls, e.replicas) {
 		e.finish(runs[i], asked[i], a)
+		begun.add(&runs[i], a.sent)
 	}
 }
 

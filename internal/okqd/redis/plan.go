@@ -13,8 +13,6 @@ const (
 	// A run of the script holds up everybody, so one is given this much to do at most.
 	maxRunOps   = 512
 	maxRunBytes = 1 << 20
-	// leaseSlack is added to every lease, for the time until the consumer knows of it.
-	leaseSlack = 100 * time.Millisecond
 )
 
 // run is what is asked of one partition in one call of the script.
@@ -30,6 +28,8 @@ type part struct {
 	op   *engine.Op
 	row  int // Status: which of op.Rows
 	room int // for the contents that the op gives back
+	// slack is added to a lease, for the time until the consumer knows of it.
+	slack time.Duration
 }
 
 func (r *run) add(p part) {
@@ -49,6 +49,11 @@ func (r *run) call(groups []group) call {
 
 func (r *run) full() bool { return len(r.parts) >= maxRunOps || r.size > maxRunBytes }
 
+// asserts tells whether an answer to the run says more than how many events there are.
+func (r *run) asserts() bool {
+	return slices.ContainsFunc(r.parts, func(p part) bool { return p.op.Kind != engine.Status })
+}
+
 func (r *run) fail(err error) {
 	for _, p := range r.parts {
 		p.op.Err = err
@@ -57,12 +62,15 @@ func (r *run) fail(err error) {
 
 // plan groups ops into runs: consecutive ones on the same queue, partition by partition.
 type plan struct {
-	e    *Engine
-	room int // for the contents that one op gives back
-	runs []run
-	last string
-	open map[int]int // of queue last: partition → the run that takes more
+	e     *Engine
+	room  int           // for the contents that one op gives back
+	slack time.Duration // of leases
+	runs  []run
+	last  string
+	open  map[int]int // of queue last: partition → the run that takes more
 }
+
+func (e *Engine) newPlan(room int) plan { return plan{e: e, room: room, slack: e.slack.next()} }
 
 func (p *plan) add(ctx context.Context, op *engine.Op) {
 	switch op.Kind {
@@ -114,7 +122,7 @@ func (p *plan) to(queue string, partition int, share part) {
 		p.runs = append(p.runs, run{queue: queue, partition: partition})
 		p.open[partition] = at
 	}
-	share.room = p.room
+	share.room, share.slack = p.room, p.slack
 	p.runs[at].add(share)
 }
 

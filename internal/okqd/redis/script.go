@@ -6,7 +6,7 @@ import (
 	_ "embed" // script.lua
 	"encoding/hex"
 	"errors"
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -31,18 +31,24 @@ type call struct {
 	queue     string
 	partition int
 	args      []string
+	synced    bool // replicas must have all that the answer rests on
 }
 
 // newCall is a call without ops: it makes ready what is due, and answers how many events are ready.
 func newCall(queue string, partition int) call {
-	return call{queue, partition, []string{wakeChannel, queue}}
+	return call{queue: queue, partition: partition, args: []string{wakeChannel, queue}}
 }
+
+// sync has the call write something in any case, as its last op. IMPORTANT: since Redis 8, WAIT passes at once when its
+// own connection has written nothing: a push answered as a duplicate would be told although no replica has the first one.
+func (c *call) sync() { c.args, c.synced = append(c.args, "sync"), true }
 
 // answer is what came of a call.
 type answer struct {
 	results []rueidis.RedisMessage // of its ops
 	left    int64                  // how many events are ready
 	err     error
+	sent    time.Time
 }
 
 // exec makes the calls in one pipeline for each Redis, and again those that Redis has surely not carried out, until
@@ -71,48 +77,42 @@ func (s script) exec(ctx context.Context, calls []call, replicas int) []answer {
 // send makes each call once. A server without the script refuses all of them, so sending it and repeating those that
 // were refused keeps their order.
 func (s script) send(ctx context.Context, calls []call, replicas int) []answer {
-	answers := s.pipeline(ctx, calls, replicas, func(c call) rueidis.Completed {
-		return s.client.B().Evalsha().Sha1(s.sha).Numkeys(int64(len(parts))).Key(c.keys()...).Arg(c.args...).Build()
-	})
+	answers := s.pipeline(ctx, calls, replicas, s.evalsha)
 	for i := range answers {
 		if err, ok := rueidis.IsRedisErr(answers[i].err); ok && err.IsNoScript() {
-			answers[i] = s.pipeline(ctx, calls[i:i+1], replicas, func(c call) rueidis.Completed {
-				return s.client.B().Eval().Script(source).Numkeys(int64(len(parts))).Key(c.keys()...).Arg(c.args...).Build()
-			})[0]
+			answers[i] = s.pipeline(ctx, calls[i:i+1], replicas, s.eval)[0]
 		}
 	}
 	return answers
 }
 
-// pipeline sends the commands that the calls are made by. IMPORTANT: WAIT goes with them, since it is about what was
-// done on its own connection: on another one, perhaps to another server after a failover, it would promise nothing.
+func (s script) evalsha(c call) rueidis.Completed {
+	return s.client.B().Evalsha().Sha1(s.sha).Numkeys(int64(len(parts))).Key(c.keys()...).Arg(c.args...).Build()
+}
+
+func (s script) eval(c call) rueidis.Completed {
+	return s.client.B().Eval().Script(source).Numkeys(int64(len(parts))).Key(c.keys()...).Arg(c.args...).Build()
+}
+
+// pipeline sends the commands that the calls are made by.
 func (s script) pipeline(ctx context.Context, calls []call, replicas int, command func(call) rueidis.Completed) []answer {
-	cmds := make(rueidis.Commands, len(calls), len(calls)+1)
+	if slices.ContainsFunc(calls, func(c call) bool { return c.synced }) {
+		return s.replicated(ctx, calls, replicas, command)
+	}
+	cmds := make(rueidis.Commands, len(calls))
 	for i, c := range calls {
 		cmds[i] = command(c)
 	}
-	if replicas > 0 {
-		cmds = append(cmds, s.client.B().Wait().Numreplicas(int64(replicas)).Timeout(waitTimeout.Milliseconds()).Build())
-	}
-	results := s.client.DoMulti(ctx, cmds...)
-	var replicated error
-	if replicas > 0 {
-		replicated = enough(results[len(calls)], replicas)
-	}
+	sent := time.Now()
 	answers := make([]answer, len(calls))
-	for i := range calls {
-		answers[i] = read(results[i])
-		if answers[i].err == nil && replicated != nil {
-			answers[i] = answer{err: replicated}
-		}
+	for i, result := range s.client.DoMulti(ctx, cmds...) {
+		answers[i] = read(result)
+		answers[i].sent = sent
 	}
 	return answers
 }
 
-var (
-	errReply    = errors.New("the script's reply is not what it should be")
-	errReplicas = errors.New("too few replicas have the change")
-)
+var errReply = errors.New("the script's reply is not what it should be")
 
 // read reads a reply of the script.
 func read(reply rueidis.RedisResult) answer {
@@ -125,19 +125,7 @@ func read(reply rueidis.RedisResult) answer {
 	}
 	last := len(results) - 1
 	left, err := results[last].AsInt64()
-	return answer{results[:last], left, err}
-}
-
-// enough reads a reply of WAIT. Whatever its fault, the calls before it were carried out.
-func enough(reply rueidis.RedisResult, replicas int) error {
-	n, err := reply.AsInt64()
-	if err != nil {
-		return fmt.Errorf("%w: wait: %s", errReplicas, err)
-	}
-	if n < int64(replicas) {
-		return fmt.Errorf("%w: %d of %d", errReplicas, n, replicas)
-	}
-	return nil
+	return answer{results: results[:last], left: left, err: err}
 }
 
 func (c call) keys() []string { return keys(c.queue, c.partition) }

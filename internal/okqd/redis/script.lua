@@ -407,6 +407,14 @@ function ops.leave()
 	return call('ZREM', consumers, arg())
 end
 
+-- sync writes something, and leaves nothing: a WAIT after a script that wrote nothing says nothing of what others wrote
+-- before (Redis 8, Valkey). HDEL first, since a full memory refuses HSET alone.
+function ops.sync()
+	call('HDEL', bounds, 'sync')
+	call('HSET', bounds, 'sync', 1)
+	return call('HDEL', bounds, 'sync')
+end
+
 advance()
 local results = {}
 while at <= #ARGV do
