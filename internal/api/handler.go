@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/rs/zerolog"
+
+	"github.com/levenlabs/postmaster/internal/connlimit"
 )
 
 // ServeHTTP answers one POST, on any path. It is no http.ServeMux, which would redirect paths like "//" and "/a/../b".
@@ -35,6 +37,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, log *zerolog.Logg
 		http.Error(w, http.StatusText(status), status)
 		return status, 0
 	}
+	connlimit.Of(r).Admit()
 	body, release, err := s.bodies.read(w, r)
 	defer release()
 	if err != nil {

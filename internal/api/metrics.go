@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/levenlabs/postmaster/internal/connlimit"
 )
 
 // noMethod is the label of what is no call of a method that exists.
@@ -22,7 +24,7 @@ type metrics struct {
 	inFlight  prometheus.Gauge
 	bodyBytes prometheus.Histogram
 
-	connections prometheus.Gauge
+	connections *connlimit.Metrics
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -37,16 +39,14 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "pm_api_in_flight_requests", Help: "HTTP requests being answered.",
 		}),
-		connections: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "pm_api_connections", Help: "Open connections.",
-		}),
+		connections: connlimit.NewMetrics("pm_api"),
 		bodyBytes: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "pm_api_request_body_bytes", Help: "Size of the requests that were read.",
 			Buckets: prometheus.ExponentialBuckets(256, 8, 7), // to 64 MiB
 		}),
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.requests, m.duration, m.inFlight, m.bodyBytes, m.connections} {
+	for _, c := range append(m.connections.Collectors(), m.requests, m.duration, m.inFlight, m.bodyBytes) {
 		errs = append(errs, reg.Register(c))
 	}
 	return m, errors.Join(errs...)

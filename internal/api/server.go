@@ -73,6 +73,7 @@ type Server struct {
 	largePushes *semaphore.Weighted
 	metrics     *metrics
 	ln          net.Listener
+	conns       *connlimit.Listener // under ln
 }
 
 // New returns a server that is not reachable yet.
@@ -111,7 +112,8 @@ func (s *Server) Listen() error {
 	if s.deps.Prefs == nil {
 		s.log.Warn().Msg("no store: only Enqueue works, and without idempotencyKey")
 	}
-	s.ln = connlimit.New(ln, s.cfg.MaxConns, s.metrics.connections)
+	s.conns = connlimit.Listen(ln, connlimit.Policy{Max: s.cfg.MaxConns}, s.metrics.connections)
+	s.ln = s.conns
 	if tlsConfig != nil {
 		s.ln = tls.NewListener(s.ln, tlsConfig)
 	}
@@ -134,6 +136,7 @@ func (s *Server) Run(ctx context.Context) error {
 		Protocols: new(http.Protocols),
 	}
 	srv.Protocols.SetHTTP1(true) // one request at a time on a connection, so that --max-conns bounds them all
+	s.conns.Attach(srv)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(s.ln) }()
 	select {

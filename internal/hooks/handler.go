@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"io"
 	"net/http"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/levenlabs/postmaster/internal/archive"
+	"github.com/levenlabs/postmaster/internal/connlimit"
 )
 
 // handler answers the webhook's POSTs, at any path but that of the unsubscribe link.
@@ -24,13 +24,16 @@ type handler struct {
 	filter   filter
 	envs     *envWatch
 	budget   budget
+	pace     connlimit.Pace // of a body
 	pusher   Pusher
 	archive  *archive.Writer // nil: none
 	metrics  *metrics
 	log      zerolog.Logger
+	refusals zerolog.Logger // log, for what strangers do
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	r = connlimit.PaceBody(w, r, h.pace)
 	if h.link != nil && r.URL.Path == h.linkPath {
 		h.link.ServeHTTP(w, r)
 		return
@@ -41,15 +44,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.metrics.answered(ref.status, ref.reason)
-	h.log.Warn().Err(ref.err).Int("status", ref.status).Str("reason", ref.reason).Str("addr", r.RemoteAddr).
+	h.refusals.Warn().Err(ref.err).Int("status", ref.status).Str("reason", ref.reason).Str("addr", r.RemoteAddr).
 		Int64("bytes", r.ContentLength).Msg("webhook refused")
 	switch ref.status {
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", http.MethodPost)
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Basic realm="postmaster"`)
-	case http.StatusRequestEntityTooLarge:
-		io.CopyN(io.Discard, r.Body, maxBody) // a client that is still sending would not read the answer
+		connlimit.Of(r).Wrong(r.Context())
+	}
+	if ref.unread {
+		connlimit.Refuse(w)
 	}
 	http.Error(w, ref.Error(), ref.status)
 }
@@ -58,13 +63,17 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // contract, and what costs little comes first.
 func (h *handler) receive(r *http.Request) *refusal {
 	if r.Method != http.MethodPost {
-		return refuse(http.StatusMethodNotAllowed, reasonMethod)
+		return refuse(http.StatusMethodNotAllowed, reasonMethod).before()
 	}
 	if !h.passwordGood(r) {
-		return refuse(http.StatusUnauthorized, reasonPassword)
+		return refuse(http.StatusUnauthorized, reasonPassword).before()
+	}
+	conn := connlimit.Of(r)
+	if h.passHash != nil {
+		conn.Admit()
 	}
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
-		return refuse(http.StatusUnsupportedMediaType, reasonEncoding)
+		return refuse(http.StatusUnsupportedMediaType, reasonEncoding).before()
 	}
 	body, held, ref := h.budget.read(r)
 	defer held.letGo()
@@ -76,6 +85,7 @@ func (h *handler) receive(r *http.Request) *refusal {
 	if ref != nil {
 		return ref
 	}
+	conn.Admit()
 	b, err := readBatch(body, digest, h.filter)
 	if err != nil {
 		return refuse(http.StatusBadRequest, reasonJSON).because(err)

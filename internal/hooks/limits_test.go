@@ -119,56 +119,93 @@ func TestALargeHeaderIsRefused(t *testing.T) {
 	}
 }
 
-// TestBodiesHoldNoMoreThanTheirBudget fills the budget with bodies that do not end.
+// TestBodiesHoldNoMoreThanTheirBudget fills the budget with a body that does not end, of a client that has logged in.
 func TestBodiesHoldNoMoreThanTheirBudget(t *testing.T) {
 	t.Parallel()
 	cfg := defaults(t)
 	cfg.MaxHeld = 8<<20 + 1
+	cfg.Pass = "secret"
 	in := run(t, cfg)
-	hold := header + "Content-Length: 8000000\r\n\r\n" + strings.Repeat(" ", 5<<20)
-	conn := in.dial(t, hold)
-	deadline := time.Now().Add(time.Minute)
-	for in.metric(t, "pm_hooks_held_bytes") < 8_000_000 {
-		if time.Now().After(deadline) {
-			t.Fatal("a body of which 5 MiB came does not hold its memory")
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+
+	conn := in.dial(t, header+"Authorization: Basic c2VuZGdyaWQ6c2VjcmV0\r\nContent-Length: 8000000\r\n\r\n"+strings.Repeat(" ", 5<<20))
+	in.waitForHeld(t, 8_000_000)
 	body := batchOf(0, 5000) // more than what the first body leaves
-	if got := in.post(t, body); got != 503 {
+	login := http.Header{"Authorization": {"Basic c2VuZGdyaWQ6c2VjcmV0"}}
+	if got := in.post(t, body, login); got != 503 {
 		t.Errorf("no memory left: %d, want 503", got)
 	}
 	if n := in.metric(t, "pm_hooks_posts_total", "busy", "503"); n == 0 {
 		t.Error("the refusal is not counted as busy")
 	}
 	conn.Close()
-	for in.post(t, body) != 200 {
+	for deadline := time.Now().Add(time.Minute); in.post(t, body, login) != 200; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the memory of a body that was cut off is not given back")
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-func TestConnectionsOverTheLimitWait(t *testing.T) {
+func (in *instance) waitForHeld(t *testing.T, bytes float64) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); in.metric(t, "pm_hooks_held_bytes") < bytes; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("bodies hold less than %v bytes", bytes)
+		}
+	}
+}
+
+func TestASlowStrangerGivesItsMemoryToAFasterOne(t *testing.T) {
 	t.Parallel()
 	cfg := defaults(t)
-	cfg.MaxConns = 2
+	cfg.MaxHeld = 8<<20 + 1
 	in := run(t, cfg)
-	first, second := in.dial(t, header), in.dial(t, header)
-	third := in.dial(t, header+"Content-Length: 2\r\n\r\n[]")
-	if err := third.SetReadDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
-		t.Fatal(err)
+	in.dial(t, header+"Content-Length: 8000000\r\n\r\n"+strings.Repeat(" ", 5<<20))
+	in.waitForHeld(t, 8_000_000)
+	if got := in.post(t, batchOf(0, 5000)); got != 200 {
+		t.Errorf("beside a body that stopped coming: %d, want 200", got)
 	}
-	if got := status(third); got != 0 {
-		t.Fatalf("a third connection is answered: %d", got)
+	if n := in.metric(t, "pm_hooks_connections_closed_total", "memory"); n != 1 {
+		t.Errorf("%v connections closed for their memory, want 1", n)
 	}
-	second.Close()
-	if err := third.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-		t.Fatal(err)
+}
+
+func TestAConnectionOverTheLimitTakesTheSlowestsPlace(t *testing.T) {
+	t.Parallel()
+	cfg := defaults(t)
+	cfg.MaxConns = 1
+	in := run(t, cfg)
+	first := in.dial(t, header+"Content-Length: 1000\r\n\r\n[")
+	second := in.dial(t, header+"Content-Length: 2\r\n\r\n[]")
+	if got := status(second); got != 200 {
+		t.Errorf("the second: %d, want 200", got)
 	}
-	if got := status(third); got != 200 {
-		t.Errorf("once another ended: %d", got)
+	if got := status(first); got != 0 {
+		t.Errorf("the first: %d, want its connection closed", got)
 	}
-	first.Close()
+}
+
+func TestARefusedRequestCostsNeitherItsBodyNorAWait(t *testing.T) {
+	t.Parallel()
+	cfg := defaults(t)
+	cfg.Pass = "secret"
+	in := run(t, cfg)
+	for name, begin := range map[string]string{
+		"no password": header + "Content-Length: 8000000\r\n\r\n",
+		"too large":   header + "Authorization: Basic c2VuZGdyaWQ6c2VjcmV0\r\nContent-Length: 80000000\r\n\r\n",
+		"not a POST":  "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n[",
+	} {
+		conn := in.dial(t, begin)
+		began := time.Now()
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if _, err := io.Copy(io.Discard, conn); err != nil && strings.Contains(err.Error(), "timeout") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if took := time.Since(began); !resp.Close || took > 3*time.Second {
+			t.Errorf("%s: answered %d, closing %v, over after %v", name, resp.StatusCode, resp.Close, took)
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/levenlabs/postmaster/internal/connlimit"
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
@@ -19,7 +20,7 @@ type metrics struct {
 	pushSecs     prometheus.Histogram
 	eventAge     prometheus.Histogram
 	signatureAge prometheus.Histogram
-	connections  prometheus.Gauge
+	connections  *connlimit.Metrics
 	heldBytes    prometheus.Gauge
 	keyFaults    prometheus.Counter
 	unarchived   prometheus.Counter
@@ -47,7 +48,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		pushSecs:     histogram("pm_hooks_push_seconds", "Time until okq had a POST's events on disk.", prometheus.ExponentialBuckets(0.5e-3, 2, 14)),
 		eventAge:     histogram("pm_hooks_event_age_seconds", "Age of accepted events when they arrived.", ages),
 		signatureAge: histogram("pm_hooks_signature_age_seconds", "Age of good signatures when they arrived.", ages),
-		connections:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "pm_hooks_connections", Help: "Open connections."}),
+		connections:  connlimit.NewMetrics("pm_hooks"),
 		heldBytes:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "pm_hooks_held_bytes", Help: "Memory of the bodies that are being handled."}),
 		keyFaults: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "pm_hooks_key_file_faults_total", Help: "Looks at --webhook-public-key-file that found no usable keys.",
@@ -56,9 +57,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "pm_hooks_unarchived_total", Help: "Accepted POSTs that could not be written to --archive.",
 		}),
 	}
-	for _, c := range []prometheus.Collector{
-		m.posts, m.events, m.account, m.bodyBytes, m.verifySecs, m.pushSecs, m.eventAge, m.signatureAge, m.connections, m.heldBytes, m.keyFaults, m.unarchived,
-	} {
+	for _, c := range append(m.connections.Collectors(),
+		m.posts, m.events, m.account, m.bodyBytes, m.verifySecs, m.pushSecs, m.eventAge, m.signatureAge, m.heldBytes, m.keyFaults, m.unarchived,
+	) {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}

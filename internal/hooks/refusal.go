@@ -10,6 +10,7 @@ type refusal struct {
 	status int
 	reason string
 	err    error
+	unread bool // of the body: the connection cannot be used again
 }
 
 // The reasons.
@@ -28,6 +29,12 @@ const (
 )
 
 func refuse(status int, reason string) *refusal { return &refusal{status: status, reason: reason} }
+
+// before marks a refusal that leaves the body unread.
+func (r *refusal) before() *refusal {
+	r.unread = true
+	return r
+}
 
 func (r *refusal) because(err error) *refusal {
 	r.err = err

@@ -21,9 +21,9 @@ import (
 
 // patience is how long a client may take. One that sends slower than this is cut off.
 type patience struct {
-	header time.Duration // for a request's header
-	body   time.Duration // for all of a request
-	idle   time.Duration // between two requests
+	header time.Duration  // for a request's header
+	body   connlimit.Pace // for its body
+	idle   time.Duration  // between two requests
 }
 
 const (
@@ -40,7 +40,7 @@ type Server struct {
 	cfg     Config
 	log     zerolog.Logger
 	handler *handler
-	ln      net.Listener
+	ln      *connlimit.Listener
 	tls     *tls.Config // nil: plain HTTP
 
 	patience patience
@@ -60,7 +60,7 @@ func New(cfg Config, pusher Pusher, log zerolog.Logger, reg prometheus.Registere
 	envs := accepts(cfg.AcceptEnv, cfg.Environment)
 	h := &handler{
 		keys: keys, window: cfg.Window, filter: newFilter(envs), envs: newEnvWatch(envs, log, time.Now), budget: newBudget(cfg.MaxHeld, m.heldBytes),
-		pusher: pusher, metrics: m, log: log,
+		pusher: pusher, metrics: m, log: log, refusals: connlimit.Sampled(log),
 	}
 	if err := reg.Register(h.envs.gauge()); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
@@ -78,7 +78,8 @@ func New(cfg Config, pusher Pusher, log zerolog.Logger, reg prometheus.Registere
 	if err := h.serveLink(cfg.Unsubscribe, reg); err != nil {
 		return nil, err
 	}
-	p := patience{header: 5 * time.Second, body: 30 * time.Second, idle: 90 * time.Second}
+	body := connlimit.Pace{Bytes: 16 << 10, Window: 5 * time.Second, Total: 30 * time.Second}
+	p := patience{header: 5 * time.Second, body: body, idle: 90 * time.Second}
 	return &Server{cfg: cfg, log: log, handler: h, patience: p}, nil
 }
 
@@ -95,7 +96,8 @@ func (s *Server) Listen() error {
 	if err != nil {
 		return fmt.Errorf("--webhook-addr: %w", err)
 	}
-	s.ln = connlimit.New(ln, s.cfg.MaxConns, s.handler.metrics.connections)
+	s.ln = connlimit.Listen(ln, connlimit.Policy{Max: s.cfg.MaxConns}, s.handler.metrics.connections)
+	s.handler.budget.reclaim = s.ln.Reclaim
 	s.log.Info().Stringer("addr", ln.Addr()).Str("environment", s.cfg.Environment).Strs("accept_env", s.handler.envs.accepts).Msg("listening")
 	if s.cfg.open() {
 		s.log.Warn().Msg("anyone may post events: neither --webhook-pass nor a public key is set")
@@ -116,6 +118,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	s.handler.pace = s.patience.body
 	srv := s.httpServer()
 	served := make(chan error, 1)
 	go func() { served <- s.serve(srv) }()
@@ -135,12 +138,14 @@ func (s *Server) Run(ctx context.Context) (err error) {
 
 func (s *Server) httpServer() *http.Server {
 	srv := &http.Server{
-		Handler: s.handler, ReadHeaderTimeout: s.patience.header, ReadTimeout: s.patience.body,
-		WriteTimeout: s.patience.body + answerTimeout, // it counts from the header's end
+		Handler: s.handler, ReadHeaderTimeout: s.patience.header,
+		ReadTimeout:  s.patience.header + s.patience.body.Total,
+		WriteTimeout: s.patience.body.Total + answerTimeout, // it counts from the header's end
 		IdleTimeout:  s.patience.idle, MaxHeaderBytes: maxHeader,
 		ErrorLog:  log.New(io.Discard, "", 0), // what strangers on the internet do to a TLS handshake
 		Protocols: new(http.Protocols),
 	}
+	s.ln.Attach(srv)
 	srv.Protocols.SetHTTP1(true) // one request at a time per connection, so that --max-conns bounds them all
 	return srv
 }
