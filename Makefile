@@ -1,7 +1,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help build test cases test-fast test-race test-heavy test-deploy test-k8s image man fault-worker lint fmt fuzz bench bench-go bench-footprint bench-peers fault-hooks bench-worker bench-api bench-hooks bench-okq chaos services services-down
+.PHONY: help build test cases planted test-fast test-race test-heavy test-deploy test-k8s image man fault-worker lint fmt fuzz bench bench-go bench-footprint bench-peers fault-hooks bench-worker bench-api bench-hooks bench-okq chaos services services-down
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test-heavy: ## The tests that take minutes (TestHeavy…) and a short chaos, aga
 
 cases: ## The small inputs that once failed, one by one, with a table of what came (PM_BIN=folder tries other binaries)
 	@scripts/cases
+
+planted: ## Old faults put back one by one, and the tests that see each (with services of its own)
+	@scripts/services run scripts/plant
 
 test-deploy: ## The Kubernetes manifests, against strict schemas and the programs' own flags; no services needed
 	@scripts/services deploy go test -count=1 ./deploy/...
