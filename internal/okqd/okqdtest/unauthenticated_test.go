@@ -23,6 +23,7 @@ func silent(t *testing.T, addr string, n int) []net.Conn {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { nc.Close() })
+		nc.SetDeadline(time.Now().Add(20 * time.Second)) //nolint:errcheck // the read tells
 		conns[i] = nc
 	}
 	return conns
@@ -66,7 +67,6 @@ func TestClientWithoutPasswordIsClosedAfterAWhile(t *testing.T) {
 	t.Parallel()
 	srv := okqdtest.RunT(t, okqdtest.WithPassword("a long enough password"))
 	nc := silent(t, srv.Addr, 1)[0]
-	nc.SetReadDeadline(time.Now().Add(30 * time.Second)) //nolint:errcheck // the read tells
 	if _, err := nc.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("%v, want the connection closed", err)
 	}
