@@ -53,7 +53,7 @@ func TestEventsOfAKilledOkqdComeBackWithTheirLease(t *testing.T) {
 		t.Errorf("it came back %v before the lease was over", early)
 	}
 	t.Logf("it came back %v after the lease's end", time.Since(after)-lease)
-	if got := fmt.Sprint(do(b, "QRPOP", "q", "EX", 60, "COUNT", 1)); got != "[[id x 2]]" {
+	if got := fmt.Sprint(do(b, "QRPOP", "q", "EX", 60, "COUNT", 1)); !strings.HasPrefix(got, "[[id x 2 ") {
 		t.Errorf("pop: %s", got)
 	}
 	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {

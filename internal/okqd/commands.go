@@ -34,6 +34,10 @@ func commands() map[string]command {
 		"QTOUCH": {min: 2, parse: parseTouch, reply: replyBool},
 		"QFLUSH": {min: 1, parse: parseFlush, reply: replyOK},
 
+		"QMOVE":    {min: 4, parse: parseMove, reply: replyBool},
+		"QREMOVE":  {min: 2, parse: parseRemove, reply: replyBool},
+		"QREPLACE": {min: 3, parse: parseReplace, reply: replyBool},
+
 		"QSTATUS": {parse: parseStatus, reply: replyStatus},
 		"QINFO":   {parse: parseStatus, reply: replyInfo},
 		"QCAPS":   {parse: parseNone, reply: replyCaps},
@@ -114,7 +118,7 @@ func replyBool(w *resp.Writer, op *engine.Op) {
 }
 
 // caps are the words of QCAPS, for what the original okq does not have.
-var caps = [...]string{"DELAY", "COUNT", "DELIVERIES", "RELEASE", "QTOUCH", "QPEEK", "QSCAN", "QSTATUS"}
+var caps = [...]string{"DELAY", "COUNT", "DELIVERIES", "RELEASE", "QTOUCH", "QPEEK", "QSCAN", "QSTATUS", "LEASE", "QMOVE", "QREMOVE", "QREPLACE"}
 
 func replyCaps(w *resp.Writer, _ *engine.Op) {
 	w.Array(len(caps))

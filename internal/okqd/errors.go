@@ -1,6 +1,7 @@
 package okqd
 
 import (
+	"cmp"
 	"errors"
 	"strconv"
 
@@ -38,7 +39,7 @@ func errorReply(op *engine.Op) string {
 	case errors.Is(err, errArgs):
 		return errMissingArgs
 	case errors.Is(err, engine.ErrDuplicate):
-		return errDuplicate + string(op.ID)
+		return errDuplicate + cmp.Or(string(op.NewID), string(op.ID))
 	case errors.Is(err, engine.ErrBusy):
 		return errTooBusy
 	case errors.Is(err, engine.ErrDiskFull):

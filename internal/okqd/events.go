@@ -81,6 +81,8 @@ func parseAck(op *engine.Op, args [][]byte) (err error) {
 		case is(word, "RELEASE"):
 			op.Release = true
 			rest = rest[1:]
+		case is(word, "LEASE"):
+			op.Token, rest, err = parseWord(rest)
 		case is(word, "DELAY"):
 			op.Delay, rest, err = parseDelay(rest)
 		default:
@@ -92,8 +94,16 @@ func parseAck(op *engine.Op, args [][]byte) (err error) {
 
 func parseTouch(op *engine.Op, args [][]byte) (err error) {
 	op.Kind, op.Queue, op.ID, op.Lease = engine.Touch, args[0], args[1], defaultLease
-	if len(args) > 3 && is(args[2], "EX") {
-		op.Lease, err = parseSeconds(args[3], "expires", 1)
+	for rest := args[2:]; len(rest) > 0 && err == nil; {
+		switch word := rest[0]; {
+		case is(word, "EX") && len(rest) > 1:
+			op.Lease, err = parseSeconds(rest[1], "expires", 1)
+			rest = rest[2:]
+		case is(word, "LEASE"):
+			op.Token, rest, err = parseWord(rest)
+		default:
+			rest = rest[1:]
+		}
 	}
 	return err
 }
@@ -104,10 +114,10 @@ func parseFlush(op *engine.Op, args [][]byte) error {
 }
 
 func checkNames(op *engine.Op) error {
-	if len(op.Queue) > maxQueueName {
+	if max(len(op.Queue), len(op.To)) > maxQueueName {
 		return badValue("queue", "longer than "+strconv.Itoa(maxQueueName)+" bytes")
 	}
-	if len(op.ID) > maxID {
+	if max(len(op.ID), len(op.NewID)) > maxID {
 		return badValue("event id", "longer than "+strconv.Itoa(maxID)+" bytes")
 	}
 	return nil
@@ -128,7 +138,8 @@ func replyEvent(w *resp.Writer, op *engine.Op) {
 	w.Bulk(op.Events[0].Contents)
 }
 
-// replyPop answers as replyEvent or, with COUNT, an array of [id, contents, deliveries].
+// replyPop answers as replyEvent or, with COUNT, an array of [id, contents, deliveries, lease token]. The token of an event
+// that was popped for good is empty.
 func replyPop(w *resp.Writer, op *engine.Op) {
 	if op.Count == 0 {
 		replyEvent(w, op)
@@ -136,9 +147,10 @@ func replyPop(w *resp.Writer, op *engine.Op) {
 	}
 	w.Array(len(op.Events))
 	for _, ev := range op.Events {
-		w.Array(3)
+		w.Array(4)
 		w.Bulk(ev.ID)
 		w.Bulk(ev.Contents)
 		w.Int(ev.Deliveries)
+		w.BulkString(ev.Token)
 	}
 }

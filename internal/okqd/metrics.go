@@ -82,7 +82,10 @@ func (m *metrics) count(ops []engine.Op) {
 			m.of(op.Queue).pops.Add(float64(len(op.Events)))
 		case op.Kind == engine.Ack && op.OK && op.Redo:
 			m.of(op.Queue).redos.Inc()
-		case op.Kind == engine.Ack && op.OK:
+		case op.Kind == engine.Move && op.OK:
+			m.of(op.Queue).acks.Inc()
+			m.of(op.To).pushes.Inc()
+		case (op.Kind == engine.Ack || op.Kind == engine.Remove) && op.OK:
 			m.of(op.Queue).acks.Inc()
 		}
 	}

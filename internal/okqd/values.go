@@ -53,3 +53,12 @@ func parseCount(args [][]byte) (int, [][]byte, error) {
 	n, err := parseInt(args[1], "count", 1)
 	return min(n, maxCount), args[2:], err
 }
+
+// parseWord returns the value of the word at the head of args and what follows. A command that lacks it would do more
+// than its client meant.
+func parseWord(args [][]byte) (value []byte, rest [][]byte, err error) {
+	if len(args) < 2 || len(args[1]) == 0 {
+		return nil, nil, errArgs
+	}
+	return args[1], args[2:], nil
+}

@@ -17,6 +17,17 @@ func (c *Client) Ack(ctx context.Context, queue, id string) (bool, error) {
 	return done, nil
 }
 
+// AckLease removes an event that was popped, if the lease under which it was still runs. It reports false if the lease is
+// over, and then does nothing: the event may be with another consumer, or may have been put back. A server without lease
+// tokens does what Ack does.
+func (c *Client) AckLease(ctx context.Context, e Event) (bool, error) {
+	done, err := c.yes(ctx, "QACK", e.Queue, append([]string{e.ID}, e.leaseArgs()...)...)
+	if err != nil {
+		return false, fmt.Errorf("ack in %q: %w", e.Queue, err)
+	}
+	return done, nil
+}
+
 // Redo gives a leased event back: it is at the front of its queue once delay has passed. False: it was not leased.
 // A server without delays answers ErrNoDelay to any but 0, and nothing is done.
 // The original okq keeps the old lease running, so that whoever gets the event next has it for a shorter time than it asked for.

@@ -17,6 +17,10 @@ type Caps struct {
 	Release bool // RELEASE on QACK REDO
 	Find    bool // QPEEK
 	Scan    bool // QSCAN
+	Lease   bool // a token of each lease on QRPOP COUNT, and LEASE on what is done under it
+	Move    bool // QMOVE
+	Remove  bool // QREMOVE
+	Replace bool // QREPLACE
 }
 
 // knownCaps were learnt when the client had made connects connections. A later connection may lead to another server.
@@ -65,6 +69,14 @@ func parseCaps(msg rueidis.RedisMessage) Caps {
 			caps.Find = true
 		case "QSCAN":
 			caps.Scan = true
+		case "LEASE":
+			caps.Lease = true
+		case "QMOVE":
+			caps.Move = true
+		case "QREMOVE":
+			caps.Remove = true
+		case "QREPLACE":
+			caps.Replace = true
 		}
 	}
 	return caps

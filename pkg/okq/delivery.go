@@ -83,7 +83,7 @@ func (d *Delivery) Ack(ctx context.Context) error {
 func (d *Delivery) ackOnce(ctx context.Context) (bool, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.consumer.client.opts.Timeout)
 	defer cancel()
-	return d.consumer.client.Ack(ctx, d.Queue, d.ID)
+	return d.consumer.client.AckLease(ctx, d.Event)
 }
 
 // Redo gives the event back, to be delivered again after delay, and finishes the delivery. On a server without delays
@@ -104,6 +104,13 @@ func (d *Delivery) begin() bool {
 	}
 	d.state = finishing
 	return true
+}
+
+// reopen takes begin back: the delivery is unfinished as before.
+func (d *Delivery) reopen() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.state = unfinished
 }
 
 // finish frees the delivery's slot. The caller has called begin.

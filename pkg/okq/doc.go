@@ -44,6 +44,9 @@
 //	Push, delay d  visible after d            ErrNoDelay
 //	lease          extended while unfinished  Context has its deadline
 //	Find, Scan     any event, left in place   ErrNoFind, ErrNoScan
+//	Delivery.Ack   acts on its own lease      removes the event, even if it was put back
+//	Move           in one step                ErrNoMove
+//	Remove         of what is not leased      ErrNoRemove, and ErrNoReplace for Replace
 //
 // The original does not restart a lease at Redo without a delay: the next consumer has what is left of the old one.
 package okq

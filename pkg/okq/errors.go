@@ -27,6 +27,10 @@ var (
 	ErrNoFind = errors.New("this okq server cannot look for an event")
 	// Scan: the server does not know QSCAN (the original okq).
 	ErrNoScan = errors.New("this okq server cannot tell what is in a queue")
+	// Move, Remove and Replace: the server does not know QMOVE, QREMOVE or QREPLACE (the original okq).
+	ErrNoMove    = errors.New("this okq server cannot move events")
+	ErrNoRemove  = errors.New("this okq server cannot remove only what is not leased")
+	ErrNoReplace = errors.New("this okq server cannot replace events")
 	// Any call after Close.
 	ErrClosed = errors.New("okq client is closed")
 )

@@ -16,6 +16,16 @@ type Event struct {
 	Contents []byte
 	// Deliveries is how often the event was popped, this time included; 0 when the server does not tell.
 	Deliveries int
+	// Lease is the token of the lease under which the event was popped; "" when the server does not tell.
+	Lease string
+}
+
+// leaseArgs restrict a command to the event's lease.
+func (e Event) leaseArgs() []string {
+	if e.Lease == "" {
+		return nil
+	}
+	return []string{"LEASE", e.Lease}
 }
 
 const (

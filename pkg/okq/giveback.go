@@ -75,7 +75,7 @@ func (c *Consumer) redoSome(ctx context.Context, batch []*Delivery, redo []strin
 			errs = append(errs, fmt.Errorf("redo in %q: %w", d.Queue, ErrLeaseLost))
 			continue
 		}
-		cmds = append(cmds, command{name: "QACK", queue: d.Queue, args: append([]string{d.ID}, redo...)})
+		cmds = append(cmds, command{name: "QACK", queue: d.Queue, args: slices.Concat([]string{d.ID}, redo, d.leaseArgs())})
 	}
 	msgs, failed := c.client.doAll(ctx, cmds)
 	for i, err := range failed {

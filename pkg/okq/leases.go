@@ -64,7 +64,7 @@ func (l *leases) touch(ctx context.Context, due []*Delivery) {
 	defer cancel()
 	cmds := make([]command, len(due))
 	for i, d := range due {
-		cmds[i] = command{name: "QTOUCH", queue: d.Queue, args: []string{d.ID, "EX", leaseSeconds(l.lease)}}
+		cmds[i] = command{name: "QTOUCH", queue: d.Queue, args: append([]string{d.ID, "EX", leaseSeconds(l.lease)}, d.leaseArgs()...)}
 	}
 	asked := time.Now() // before the server's new lease begins
 	msgs, errs := l.client.doAll(ctx, cmds)

@@ -19,7 +19,8 @@ func TestOkqdHasTheExtras(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	c := newClient(t, okqdtest.RunT(t).Addr)
-	if caps, err := c.Caps(ctx); err != nil || caps != (okq.Caps{Delay: true, Count: true, Touch: true, Release: true, Find: true, Scan: true}) {
+	if caps, err := c.Caps(ctx); err != nil || caps != (okq.Caps{Delay: true, Count: true, Touch: true, Release: true, Find: true, Scan: true,
+		Lease: true, Move: true, Remove: true, Replace: true}) {
 		t.Fatalf("caps %+v %v, want all", caps, err)
 	}
 	pushN(t, c, "q", 5)

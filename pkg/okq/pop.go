@@ -122,7 +122,8 @@ func (c *Client) Peek(ctx context.Context, queue string, end End) (Event, bool, 
 	return e, err == nil, err
 }
 
-// parseEvent reads id, contents and, when the server tells, deliveries.
+// parseEvent reads id, contents and, when the server tells, deliveries and the lease's token. What follows is of a later
+// version.
 func parseEvent(queue string, fields []rueidis.RedisMessage) (Event, error) {
 	if len(fields) < 2 {
 		return Event{}, badReply("event", fmt.Errorf("%d fields", len(fields)))
@@ -142,6 +143,11 @@ func parseEvent(queue string, fields []rueidis.RedisMessage) (Event, error) {
 			return Event{}, badReply("event deliveries", err)
 		}
 		e.Deliveries = int(n)
+	}
+	if len(fields) > 3 {
+		if e.Lease, err = fields[3].ToString(); err != nil {
+			return Event{}, badReply("event lease", err)
+		}
 	}
 	return e, nil
 }

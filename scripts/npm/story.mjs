@@ -29,7 +29,9 @@ for (const [want, ...command] of [
   [1, 'QACK', 'q', 'id'],
   [null, 'QRPOP', 'q'],
 ]) {
-  assert.deepEqual(await send(...command), want, command.join(' '))
+  const got = await send(...command)
+  if (command.includes('COUNT')) got.forEach((row) => row.splice(3)) // the lease's token, new each time
+  assert.deepEqual(got, want, command.join(' '))
 }
 
 // What is sent without waiting goes as a pipeline.

@@ -29,6 +29,12 @@ func cases() []testCase {
 		{"ReleaseTakesADeliveryBack", release},
 		{"StatusCounts", statusCounts},
 
+		{"ALeasesTokenActsOnThatLeaseOnly", leaseTokens},
+		{"RestartKeepsLeaseTokens", leaseTokensRestart},
+		{"MoveLeavesTheEventInOneQueue", moving},
+		{"MoveWakesConsumers", movingWakes},
+		{"RemoveAndReplaceSpareTheLeased", spared},
+
 		{"NotifyWakesOnEverythingThatMakesAnEventReady", notifyReasons},
 		{"NotifyForgetsNobody", notifyAll},
 		{"NotifySharesItsQueues", notifyFair},
@@ -46,7 +52,7 @@ func unordered() []testCase {
 	ordered := []string{
 		"AnswersAsTheOriginal", "PipelineIsAnsweredInOrder", "LargeEventsAreGivenInParts", "PopsGoFromFrontToBack",
 		"PeekTellsTheStateOfAnEvent",
-		"CountGivesListsWithDeliveries", "DelayHidesAnEvent", "RedoWithDelayComesBackInFront", "StatusCounts",
+		"RemoveAndReplaceSpareTheLeased", "CountGivesListsWithDeliveries", "DelayHidesAnEvent", "RedoWithDelayComesBackInFront", "StatusCounts",
 		"RestartKeepsEverything", "BehavesAsTheModel",
 	}
 	rest := slices.DeleteFunc(cases(), func(c testCase) bool { return slices.Contains(ordered, c.name) })

@@ -15,6 +15,8 @@ type client struct {
 	s  *suite
 	nc net.Conn
 	r  *bufio.Reader
+
+	tokens map[string]string // by event id, of the last lease that a pop with COUNT told
 }
 
 // patience is how long a reply may take on a busy machine.
@@ -27,7 +29,7 @@ func (s *suite) dial() *client {
 		s.Fatal(err)
 	}
 	s.Cleanup(func() { nc.Close() })
-	return &client{s: s, nc: nc, r: bufio.NewReader(nc)}
+	return &client{s: s, nc: nc, r: bufio.NewReader(nc), tokens: make(map[string]string)}
 }
 
 // encode is a command on the wire.
@@ -47,11 +49,44 @@ func (c *client) send(raw string) {
 	}
 }
 
-// do sends a command and returns the reply's bytes.
+// do sends a command and returns the reply's bytes, without lease tokens, which nobody can foretell: see tokens.
 func (c *client) do(args ...string) string {
 	c.s.Helper()
 	c.send(encode(args...))
-	return c.reply()
+	reply := c.reply()
+	if strings.EqualFold(args[0], "QRPOP") {
+		return c.keepTokens(reply)
+	}
+	return reply
+}
+
+// keepTokens takes the tokens out of the rows of a pop with COUNT.
+func (c *client) keepTokens(reply string) string {
+	c.s.Helper()
+	r := bufio.NewReader(strings.NewReader(reply))
+	line, _ := r.ReadString('\n')
+	without := line
+	for {
+		head, err := r.ReadString('\n')
+		if err != nil || head != "*4\r\n" {
+			return without + head + rest(r)
+		}
+		var fields [4]string
+		for i := range fields {
+			if fields[i], err = readReply(r); err != nil {
+				c.s.Fatalf("%q ends within a row: %v", reply, err)
+			}
+		}
+		_, id, _ := strings.Cut(fields[0], "\r\n")
+		_, token, _ := strings.Cut(fields[3], "\r\n")
+		c.tokens[strings.TrimSuffix(id, "\r\n")] = strings.TrimSuffix(token, "\r\n")
+		without += "*3\r\n" + fields[0] + fields[1] + fields[2]
+	}
+}
+
+func rest(r io.Reader) string {
+	b, _ := io.ReadAll(r) // of a string
+	return string(b)
 }
 
 // want sends a command, split at spaces, whose reply must be these bytes.

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -30,7 +31,7 @@ func checkModel(s *suite, ordered bool) {
 			}
 		}
 		check := func(t *rapid.T, want string, args ...string) { compare(t, c.do(args...), want, args) }
-		t.Repeat(map[string]func(*rapid.T){
+		actions := map[string]func(*rapid.T){
 			"push": func(t *rapid.T) {
 				q, id := m.queue(queues.Draw(t, "queue")), eventIDs.Draw(t, "id")
 				args := []string{"QLPUSH", q.name, id, rapid.StringN(0, 20, -1).Draw(t, "contents")}
@@ -52,6 +53,7 @@ func checkModel(s *suite, ordered bool) {
 					n = q.bring(ids(got), n)
 				}
 				compare(t, got, q.pop(n, lease == "0"), args)
+				q.learnTokens(t, c)
 			},
 			"peek": func(t *rapid.T) {
 				q := m.queue(queues.Draw(t, "queue"))
@@ -81,7 +83,7 @@ func checkModel(s *suite, ordered bool) {
 			},
 			"flush": func(t *rapid.T) {
 				q := m.queue(queues.Draw(t, "queue"))
-				*q = modelQueue{name: q.name}
+				*q = modelQueue{name: q.name, tokens: q.tokens}
 				check(t, ok, "QFLUSH", q.name)
 			},
 			"restart": func(t *rapid.T) {
@@ -99,7 +101,10 @@ func checkModel(s *suite, ordered bool) {
 					q.checkLooks(t, c)
 				}
 			},
-		})
+		}
+		maps.Copy(actions, moves(m, queues, eventIDs, check))
+		maps.Copy(actions, leaseActions(m, queues, eventIDs, check))
+		t.Repeat(actions)
 	})
 }
 
@@ -110,11 +115,13 @@ type modelQueue struct {
 	name            string
 	ready           []modelEvent // the next to pop first
 	leased, delayed []modelEvent
+	tokens          []string // of all leases that there were
 }
 
 type modelEvent struct {
 	id, contents string
 	deliveries   int
+	token        string // of its lease
 }
 
 func (m modelQueues) queue(name string) *modelQueue {
@@ -130,7 +137,7 @@ func (q *modelQueue) push(id, contents string, front, delay bool) string {
 			return "-ERR duplicate event " + id + "\r\n"
 		}
 	}
-	ev := modelEvent{id, contents, 0}
+	ev := modelEvent{id: id, contents: contents}
 	switch {
 	case delay:
 		q.delayed = append(q.delayed, ev)
@@ -201,6 +208,7 @@ func (q *modelQueue) redo(id string, delay, released bool) string {
 		return no
 	}
 	ev := q.leased[i]
+	ev.token = ""
 	q.leased = slices.Delete(q.leased, i, i+1)
 	if released {
 		ev.deliveries--

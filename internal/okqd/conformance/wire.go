@@ -52,7 +52,7 @@ func greetings(s *suite) {
 	if got := c.do("HELLO", "4"); !strings.HasPrefix(got, "-NOPROTO ") {
 		s.Errorf("HELLO 4: %q", got)
 	}
-	for _, word := range []string{"DELAY", "COUNT", "DELIVERIES", "RELEASE", "QTOUCH", "QPEEK", "QSCAN", "QSTATUS"} {
+	for _, word := range []string{"DELAY", "COUNT", "DELIVERIES", "RELEASE", "QTOUCH", "QPEEK", "QSCAN", "QSTATUS", "LEASE", "QMOVE", "QREMOVE", "QREPLACE"} {
 		if got := c.do("QCAPS"); !strings.Contains(got, bulk(word)) {
 			s.Errorf("QCAPS lacks %s: %q", word, got)
 		}

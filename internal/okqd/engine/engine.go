@@ -54,15 +54,18 @@ type Kind uint8
 
 // The kinds of Op, with the fields that matter to each. Flags left out count as false.
 const (
-	None   Kind = iota // nothing; Result is set already
-	Push               // Queue ID Contents Front NoBlock Delay
-	Peek               // Queue Front
-	Find               // Queue ID
-	Pop                // Queue Lease Count
-	Ack                // Queue ID, or with Redo: Queue ID Delay Release
-	Touch              // Queue ID Lease
-	Flush              // Queue
-	Status             // Queues
+	None    Kind = iota // nothing; Result is set already
+	Push                // Queue ID Contents Front NoBlock Delay
+	Peek                // Queue Front
+	Find                // Queue ID
+	Pop                 // Queue Lease Count
+	Ack                 // Queue ID Token, or with Redo: Queue ID Token Delay Release
+	Touch               // Queue ID Token Lease
+	Flush               // Queue
+	Status              // Queues
+	Move                // Queue ID Token To NewID Contents, or with Keep no Contents; Delay
+	Remove              // Queue ID
+	Replace             // Queue ID Contents Delay
 )
 
 // Room is for the contents that are given back.
@@ -79,10 +82,14 @@ type Op struct {
 	NoBlock  bool // Push: rather ErrBusy than wait for room
 	Redo     bool // Ack: not gone, but to the front of the queue
 	Release  bool // Redo: the delivery does not count
+	Keep     bool // Move: with the contents as they are
 	Queue    []byte
 	ID       []byte
 	Contents []byte
-	Delay    time.Duration // Push, Redo: not ready before it has passed
+	Token    []byte        // Ack, Touch, Move: only the lease that has this token; empty for the event in any state
+	To       []byte        // Move: the queue to move to
+	NewID    []byte        // Move: the event's id there
+	Delay    time.Duration // Push, Redo, Move, Replace: not ready before it has passed
 	Lease    time.Duration // Pop: 0 means that no ack is needed, the event is gone
 	Count    int           // Pop: at most so many, 0 for one
 	Queues   [][]byte      // Status: nil means all
@@ -92,7 +99,7 @@ type Op struct {
 // Result is the outcome of an Op.
 type Result struct {
 	Err    error
-	OK     bool    // Ack, Touch: there was such an event
+	OK     bool    // Ack, Touch, Move, Remove, Replace: there was such an event, and it was done
 	Events []Event // Peek, Find, Pop
 	Found  Found   // Find, of the event in Events
 	Rows   []Row   // Status
@@ -120,7 +127,8 @@ func (s State) String() string { return [...]string{"ready", "leased", "delayed"
 type Event struct {
 	ID         []byte
 	Contents   []byte
-	Deliveries int // this one included, so 1 for the first
+	Deliveries int    // this one included, so 1 for the first
+	Token      string // Pop with a lease: names this lease, so that a later lease of the event is told from it
 }
 
 // Row is the state of one queue.

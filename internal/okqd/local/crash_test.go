@@ -68,6 +68,31 @@ func TestPowerCutsTakeNothingBack(t *testing.T) {
 					Lease: spans.Draw(t, "lease"),
 				})
 			},
+			"move": func(t *rapid.T) {
+				op := engine.Op{
+					Kind: engine.Move, Queue: []byte(queues.Draw(t, "from")), ID: []byte(ids.Draw(t, "id")),
+					To: []byte(queues.Draw(t, "to")), NewID: []byte(ids.Draw(t, "new id")), Keep: rapid.Bool().Draw(t, "keep"),
+				}
+				if !op.Keep {
+					op.Contents = []byte(rapid.StringN(0, 30, -1).Draw(t, "contents"))
+				}
+				if rapid.Bool().Draw(t, "delayed") {
+					op.Delay = spans.Draw(t, "delay")
+				}
+				do(t, op)
+			},
+			"replace": func(t *rapid.T) {
+				op := engine.Op{Kind: engine.Replace, Queue: []byte(queues.Draw(t, "queue")), ID: []byte(ids.Draw(t, "id"))}
+				if rapid.Bool().Draw(t, "remove") {
+					op.Kind = engine.Remove
+				} else {
+					op.Contents = []byte(rapid.StringN(0, 30, -1).Draw(t, "contents"))
+					if rapid.Bool().Draw(t, "delayed") {
+						op.Delay = spans.Draw(t, "delay")
+					}
+				}
+				do(t, op)
+			},
 			"flush": func(t *rapid.T) {
 				if rapid.IntRange(0, 5).Draw(t, "flush") == 0 {
 					do(t, engine.Op{Kind: engine.Flush, Queue: []byte(queues.Draw(t, "queue"))})
@@ -165,16 +190,7 @@ func (m *model) exec(op engine.Op) string {
 		if i >= 0 {
 			return engine.ErrDuplicate.Error()
 		}
-		m.pushes++
-		ev := modelEvent{
-			queue: string(op.Queue), id: string(op.ID), contents: string(op.Contents), front: op.Front, serial: m.pushes,
-		}
-		m.events = append(m.events, ev)
-		if op.Delay == 0 {
-			m.toReady(len(m.events)-1, ev)
-		} else {
-			m.hide(len(m.events)-1, delayed, op.Delay)
-		}
+		m.add(modelEvent{queue: string(op.Queue), id: string(op.ID), contents: string(op.Contents), front: op.Front}, op.Delay)
 		return ""
 	case engine.Pop:
 		return m.pop(op)
@@ -191,12 +207,47 @@ func (m *model) exec(op engine.Op) string {
 		return ""
 	case engine.Ack, engine.Touch:
 		return fmt.Sprint(i >= 0 && m.change(i, op))
+	case engine.Move, engine.Remove, engine.Replace:
+		return m.supersede(i, op)
 	case engine.Flush:
 		m.events = slices.DeleteFunc(m.events, func(ev modelEvent) bool { return ev.queue == string(op.Queue) })
 		return ""
 	default:
 		return m.status(op)
 	}
+}
+
+func (m *model) add(ev modelEvent, delay time.Duration) {
+	m.pushes++
+	ev.serial = m.pushes
+	m.events = append(m.events, ev)
+	if delay == 0 {
+		m.toReady(len(m.events)-1, ev)
+	} else {
+		m.hide(len(m.events)-1, delayed, delay)
+	}
+}
+
+// supersede is what a move, a removal and a replacement have in common: an event goes, and another may come.
+func (m *model) supersede(i int, op engine.Op) string {
+	if i < 0 || op.Kind != engine.Move && m.events[i].state == leased {
+		return "false"
+	}
+	ev := m.events[i]
+	next := modelEvent{queue: string(op.To), id: string(op.NewID), contents: string(op.Contents)}
+	if op.Keep {
+		next.contents = ev.contents
+	}
+	if op.Kind == engine.Replace {
+		next.queue, next.id, next.deliveries, next.front = ev.queue, ev.id, ev.deliveries, ev.deliveries > 0
+	} else if m.find(engine.Op{Queue: op.To, ID: op.NewID}) >= 0 {
+		return "false " + engine.ErrDuplicate.Error()
+	}
+	m.events = slices.Delete(m.events, i, i+1)
+	if op.Kind != engine.Remove {
+		m.add(next, op.Delay)
+	}
+	return "true"
 }
 
 // hide leases or delays an event.
@@ -280,7 +331,7 @@ func describe(op engine.Op) string {
 			}
 			words = append(words, word)
 		}
-	case engine.Ack, engine.Touch:
+	case engine.Ack, engine.Touch, engine.Move, engine.Remove, engine.Replace:
 		words = append(words, fmt.Sprint(op.OK))
 	case engine.Status:
 		for _, row := range op.Rows {

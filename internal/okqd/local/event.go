@@ -26,6 +26,7 @@ type event struct {
 	size       uint32 // of the contents
 	heapIndex  int32
 	deliveries uint32
+	leases     uint8 // how many it has had, modulo leaseCount; see token
 	state      state
 	front      bool // which list it is in, or goes to when its lease or delay ends
 }

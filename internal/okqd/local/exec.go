@@ -43,7 +43,8 @@ func (x *execution) done() {
 type taken struct {
 	op         *engine.Op
 	ev         *event
-	deliveries uint32 // tells this pop of the event from a later one
+	deliveries uint32 // with leases, tells this pop of the event from a later one
+	leases     uint8  // of a pop with a lease
 	record     journal.Position
 	recordSize uint32
 }
@@ -59,10 +60,18 @@ var appliers = [...]func(*Engine, *execution, *engine.Op) bool{
 	engine.Touch:  (*Engine).touchLocked,
 	engine.Flush:  (*Engine).flushLocked,
 	engine.Status: (*Engine).statusLocked,
+
+	engine.Move:    (*Engine).transferLocked,
+	engine.Remove:  (*Engine).removeLocked,
+	engine.Replace: (*Engine).replaceLocked,
 }
 
 // Exec implements engine.Engine.
 func (e *Engine) Exec(_ context.Context, ops []engine.Op, room *engine.Room) int {
+	if ops[0].Kind == engine.Move && ops[0].Keep {
+		e.transferKept(&ops[0])
+		return 1
+	}
 	x := executions.Get().(*execution)
 	defer x.done()
 	x.room = room
@@ -74,7 +83,7 @@ func (e *Engine) Exec(_ context.Context, ops []engine.Op, room *engine.Room) int
 	done := 0
 	for done < len(ops) && !x.full {
 		op := &ops[done]
-		if e.mustSettleLocked(x, op) {
+		if e.mustSettleLocked(x, op) || done > 0 && op.Kind == engine.Move && op.Keep {
 			break
 		}
 		if !appliers[op.Kind](e, x, op) {
@@ -100,7 +109,7 @@ func (e *Engine) mustSettleLocked(x *execution, op *engine.Op) bool {
 		return true
 	case op.Kind == engine.Flush:
 		return true
-	case op.Kind == engine.Ack && !op.Redo:
+	case op.Kind == engine.Ack && !op.Redo, op.Kind == engine.Move, op.Kind == engine.Remove, op.Kind == engine.Replace:
 		q := e.queues[string(op.Queue)]
 		return q != nil && x.needs(q.events[string(op.ID)])
 	}
@@ -146,7 +155,7 @@ func (e *Engine) settle(x *execution, ops []engine.Op, newest *commit) {
 
 // makeRoomLocked waits while the batch is too large for more. The lock is not held meanwhile.
 func (e *Engine) makeRoomLocked(ops []engine.Op) {
-	for e.journal.Filling().Len() > maxFilling && ops[0].Kind == engine.Push && !ops[0].NoBlock {
+	for e.journal.Filling().Len() > maxFilling && writesContents(&ops[0]) && !ops[0].NoBlock {
 		filling := e.filling
 		e.mu.Unlock()
 		err := e.wait(filling)
@@ -155,6 +164,10 @@ func (e *Engine) makeRoomLocked(ops []engine.Op) {
 			return // settle tells
 		}
 	}
+}
+
+func writesContents(op *engine.Op) bool {
+	return op.Kind == engine.Push || op.Kind == engine.Move || op.Kind == engine.Replace
 }
 
 // renewLeases begins the leases again, because the disk took so long that they would be shorter than asked. It

@@ -90,7 +90,7 @@ func (x *execution) take(op *engine.Op, ev *event, deliveries uint32) bool {
 		return false
 	}
 	x.size += int(ev.size) + len(ev.id)
-	x.taken = append(x.taken, taken{op, ev, deliveries, ev.record, ev.recordSize})
+	x.taken = append(x.taken, taken{op, ev, deliveries, nextLease(ev.leases), ev.record, ev.recordSize})
 	x.told = true
 	return true
 }
@@ -102,7 +102,7 @@ func (e *Engine) ackLocked(x *execution, op *engine.Op) bool {
 		return true
 	}
 	ev := q.events[string(op.ID)]
-	if ev == nil || ev.state == taking || op.Redo && ev.state != leased {
+	if ev == nil || ev.state == taking || op.Redo && ev.state != leased || !ev.leasedUnder(op.Token) {
 		return true
 	}
 	op.OK = true
@@ -137,7 +137,7 @@ func (e *Engine) touchLocked(x *execution, op *engine.Op) bool {
 	if q == nil {
 		return true
 	}
-	if ev := q.events[string(op.ID)]; ev != nil && ev.state == leased {
+	if ev := q.events[string(op.ID)]; ev != nil && ev.state == leased && ev.leasedUnder(op.Token) {
 		op.OK = true
 		e.leaseLocked(ev, x.now, op.Lease)
 	}

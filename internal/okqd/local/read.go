@@ -80,7 +80,11 @@ func (e *Engine) tell(t taken, rec eventRecord) {
 			return
 		}
 	}
-	t.op.Events = append(t.op.Events, engine.Event{ID: rec.id, Contents: rec.contents, Deliveries: int(t.deliveries)})
+	ev := engine.Event{ID: rec.id, Contents: rec.contents, Deliveries: int(t.deliveries)}
+	if t.op.Kind == engine.Pop && t.op.Lease > 0 {
+		ev.Token = string(appendToken(nil, t.ev.serial, t.deliveries, t.leases))
+	}
+	t.op.Events = append(t.op.Events, ev)
 	t.op.Err = nil
 }
 

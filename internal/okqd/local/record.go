@@ -29,7 +29,10 @@ const (
 
 	kindMask    = 0x0f
 	flagFront   = 0x10
-	flagDelayed = 0x20 // due and delay are there
+	flagDelayed = 0x20 // of an event: due and delay are there
+
+	leaseShift = 5 // of a state: the bits above are event.leases
+	leaseCount = 1 << (8 - leaseShift)
 )
 
 const (
@@ -144,6 +147,7 @@ type stateRecord struct {
 	serial
 	state      state
 	front      bool
+	leases     uint8
 	deliveries uint32
 	order      int64         // ready: its place, see Engine.orderLocked
 	at         int64         // ready: since when; leased, delayed: until when
@@ -151,7 +155,7 @@ type stateRecord struct {
 }
 
 func (m stateRecord) put(b []byte) {
-	b[0] = byte(kindState)
+	b[0] = byte(kindState) | m.leases<<leaseShift
 	if m.front {
 		b[0] |= flagFront
 	}
@@ -171,7 +175,7 @@ func parseState(b []byte) (m stateRecord, err error) {
 	if len(b) < stateSize || state(b[9]) > delayed {
 		return m, errRecord
 	}
-	m.front = b[0]&flagFront != 0
+	m.front, m.leases = b[0]&flagFront != 0, b[0]>>leaseShift
 	m.serial = serial(binary.LittleEndian.Uint64(b[1:]))
 	m.state = state(b[9])
 	m.deliveries = binary.LittleEndian.Uint32(b[10:])

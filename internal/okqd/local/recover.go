@@ -109,7 +109,7 @@ func (r *recovery) event(rec eventRecord, at journal.Position, size int) error {
 // apply sets an event's state. A clock that was set back while we were away makes no lease or delay longer than it was
 // to be.
 func (r *recovery) apply(ev *event, m stateRecord) {
-	ev.state, ev.front, ev.deliveries, ev.order = m.state, m.front, m.deliveries, m.order
+	ev.state, ev.front, ev.leases, ev.deliveries, ev.order = m.state, m.front, m.leases, m.deliveries, m.order
 	since := r.now + int64(time.Duration(m.at-r.nowWall)*time.Millisecond)
 	if ev.state == ready {
 		ev.at = min(since, r.now)

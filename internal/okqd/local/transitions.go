@@ -13,6 +13,7 @@ func (e *Engine) leaseLocked(ev *event, now int64, lease time.Duration) {
 		e.due.moved(ev)
 		e.rearmLocked(ev.at)
 	} else {
+		ev.leases = nextLease(ev.leases)
 		e.scheduleLocked(ev)
 	}
 	e.saveLocked(ev, now, lease)
@@ -44,7 +45,7 @@ func (e *Engine) saveLocked(ev *event, now int64, span time.Duration) {
 
 func (e *Engine) stateLocked(ev *event, now int64, span time.Duration) stateRecord {
 	return stateRecord{
-		serial: ev.serial, state: ev.state, front: ev.front, deliveries: ev.deliveries,
+		serial: ev.serial, state: ev.state, front: ev.front, leases: ev.leases, deliveries: ev.deliveries,
 		order: ev.order, at: e.wall(now, ev.at), span: span,
 	}
 }

@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"bytes"
 	"strconv"
 	"time"
 
@@ -24,7 +25,8 @@ func groups(parts []part) []group {
 	for len(parts) > 0 {
 		n := 1
 		if most := together(parts[0].op); most > 1 {
-			for n < min(len(parts), most) && parts[n].op.Kind == parts[0].op.Kind && together(parts[n].op) == most {
+			for n < min(len(parts), most) && parts[n].op.Kind == parts[0].op.Kind && together(parts[n].op) == most &&
+				bytes.Equal(parts[n].op.Token, parts[0].op.Token) {
 				n++
 			}
 		}
@@ -53,7 +55,11 @@ func (g group) appendTo(args []string) []string {
 	case op.Kind == engine.Push && together(op) > 1:
 		return g.appendPushes(args)
 	case op.Kind == engine.Ack && !op.Redo:
-		args = append(args, "ack", strconv.Itoa(len(g)))
+		if len(op.Token) > 0 {
+			args = append(args, "finish", strconv.Itoa(len(g)), string(op.Token))
+		} else {
+			args = append(args, "ack", strconv.Itoa(len(g)))
+		}
 		for _, p := range g {
 			args = append(args, string(p.op.ID))
 		}
@@ -88,9 +94,16 @@ func appendOp(args []string, p part) []string {
 	case engine.Pop:
 		return append(args, "pop", strconv.Itoa(max(op.Count, 1)), lease(op.Lease, p.slack), strconv.Itoa(p.room))
 	case engine.Ack:
-		return append(args, "redo", string(op.ID), millis(op.Delay), flag(op.Release))
+		return append(args, "redo", string(op.ID), string(op.Token), millis(op.Delay), flag(op.Release))
 	case engine.Touch:
-		return append(args, "touch", string(op.ID), lease(op.Lease, p.slack))
+		return append(args, "touch", string(op.ID), string(op.Token), lease(op.Lease, p.slack))
+	case engine.Move:
+		return append(args, "move", string(op.ID), string(op.Token), string(op.NewID), flag(op.Keep), string(op.Contents), millis(op.Delay),
+			string(op.To))
+	case engine.Remove:
+		return append(args, "remove", string(op.ID))
+	case engine.Replace:
+		return append(args, "replace", string(op.ID), string(op.Contents), millis(op.Delay))
 	case engine.Flush:
 		return append(args, "flush")
 	default:

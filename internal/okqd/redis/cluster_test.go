@@ -59,6 +59,23 @@ func TestClusterWithoutReplicasServesAgainWhenTheMasterIsBack(t *testing.T) {
 	t.Log(w.l)
 }
 
+// A move between two slots of a Cluster, each on another master.
+func TestClusterMovesBetweenSlots(t *testing.T) {
+	t.Parallel()
+	nodes := testenv.StartCluster(t, 3, 0)
+	c := dial(t, okqdtest.RunT(t, onCluster(nodes, 4)).Addr)
+	for i := range 20 {
+		want(t, c, "OK", fmt.Sprintf("QLPUSH from %d x%d", i, i))
+		want(t, c, "1", fmt.Sprintf("QMOVE from %d to new-%d", i, i))
+		want(t, c, "0", fmt.Sprintf("QMOVE from %d to new-%d", i, i))
+		want(t, c, "OK", fmt.Sprintf("QLPUSH from new-%d x DELAY 600000", i))
+		want(t, c, fmt.Sprintf("ERR duplicate event new-%d", i), fmt.Sprintf("QMOVE from new-%d to new-%d", i, i))
+		want(t, c, "1", fmt.Sprintf("QREMOVE from new-%d", i)) // it is delayed as before
+		want(t, c, "1", fmt.Sprintf("QREMOVE to new-%d", i))
+	}
+	want(t, c, "[]", "QSTATUS")
+}
+
 // field is the number behind a key of INFO.
 func field(info, key string) (n int) {
 	_, rest, _ := strings.Cut(info, key)

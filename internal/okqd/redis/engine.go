@@ -16,6 +16,7 @@ type Engine struct {
 	client     rueidis.Client
 	log        zerolog.Logger
 	replicas   int // that must have a change
+	cluster    bool
 	partitions int // of each queue
 	script     script
 	slack      slack
@@ -34,7 +35,7 @@ func Open(cfg Config, log zerolog.Logger) (*Engine, error) {
 	}
 	log = log.With().Str("component", "redis").Logger()
 	e := newEngine(client, log, cfg.Partitions)
-	e.replicas = cfg.Wait
+	e.replicas, e.cluster = cfg.Wait, cfg.Cluster
 	ctx, cancel := context.WithTimeout(context.Background(), replyTimeout)
 	defer cancel()
 	if err := e.members.enter(ctx, e.emptyIn); err != nil {

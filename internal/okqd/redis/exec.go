@@ -22,9 +22,12 @@ func (e *Engine) Exec(ctx context.Context, ops []engine.Op, room *engine.Room) i
 	var begun leases
 	for rest := ops; len(rest) > 0; {
 		n := e.stage(rest)
-		if e.spread(rest[0].Kind) {
+		switch {
+		case rest[0].Kind == engine.Move:
+			e.move(ctx, &rest[0])
+		case e.spread(rest[0].Kind):
 			e.popAny(ctx, rest[:n], share, &begun)
-		} else {
+		default:
 			e.execStage(ctx, rest[:n], share, &begun)
 		}
 		rest = rest[n:]
@@ -51,13 +54,14 @@ func within(ops []engine.Op) int {
 func (e *Engine) spread(k engine.Kind) bool { return e.partitions > 1 && k == engine.Pop }
 
 // stage returns how many ops may go to Redis without waiting for each other: what is done to one partition stays in
-// order, but a pop must find what was pushed before it, whichever partition it looks at.
+// order, but a pop must find what was pushed before it, whichever partition it looks at. A move, which is about two of them,
+// goes alone.
 func (e *Engine) stage(ops []engine.Op) int {
-	if e.partitions == 1 {
-		return len(ops)
+	if ops[0].Kind == engine.Move {
+		return 1
 	}
 	pops := e.spread(ops[0].Kind)
-	next := slices.IndexFunc(ops, func(op engine.Op) bool { return e.spread(op.Kind) != pops })
+	next := slices.IndexFunc(ops, func(op engine.Op) bool { return e.spread(op.Kind) != pops || op.Kind == engine.Move })
 	if next < 0 {
 		return len(ops)
 	}

@@ -16,6 +16,7 @@ const (
 // parts are a partition's keys in the order in which script.lua takes them.
 var parts = [...]string{
 	"line", "ahead", "since", "leased", "delayed", "fronts", contentsPart: "contents", "deliveries", "bounds", "marks", "consumers",
+	"touched",
 }
 
 // contentsPart is the place of the contents in parts.

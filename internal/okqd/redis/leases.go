@@ -101,15 +101,15 @@ type renewal struct {
 }
 
 func (one *leased) renewal() renewal {
-	touch := func(id []byte) engine.Op {
-		return engine.Op{Kind: engine.Touch, Queue: one.op.Queue, ID: id, Lease: one.op.Lease}
+	touch := func(id, token []byte) engine.Op {
+		return engine.Op{Kind: engine.Touch, Queue: one.op.Queue, ID: id, Token: token, Lease: one.op.Lease}
 	}
 	r := renewal{leased: one}
 	if one.op.Kind == engine.Touch {
-		r.touches = append(r.touches, touch(one.op.ID))
+		r.touches = append(r.touches, touch(one.op.ID, one.op.Token))
 	}
 	for _, ev := range one.op.Events {
-		r.touches = append(r.touches, touch(ev.ID))
+		r.touches = append(r.touches, touch(ev.ID, []byte(ev.Token)))
 	}
 	return r
 }

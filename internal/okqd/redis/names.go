@@ -115,7 +115,7 @@ return 0`
 // pushes tells whether the run may leave an event.
 func (r *run) pushes() bool {
 	for _, p := range r.parts {
-		if p.op.Kind == engine.Push {
+		if p.op.Kind == engine.Push || p.op.Kind == engine.Move {
 			return true
 		}
 	}

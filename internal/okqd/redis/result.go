@@ -78,6 +78,8 @@ func (p part) fill(reply rueidis.RedisMessage) error {
 	switch p.op.Kind {
 	case engine.Push:
 		return fillPush(p.op, reply)
+	case engine.Move, engine.Replace:
+		return fillMove(p.op, reply)
 	case engine.Peek:
 		return fillPeek(p.op, reply)
 	case engine.Pop:
@@ -93,15 +95,33 @@ func (p part) fill(reply rueidis.RedisMessage) error {
 	}
 }
 
+// refused is why Redis does not take contents.
+func refused(text string) error {
+	if strings.Contains(text, "OOM") {
+		return engine.ErrDiskFull
+	}
+	return errors.New(text)
+}
+
 func fillPush(op *engine.Op, reply rueidis.RedisMessage) error {
 	if refusal, err := reply.ToString(); err == nil {
-		if strings.Contains(refusal, "OOM") {
-			return engine.ErrDiskFull
-		}
-		return errors.New(refusal)
+		return refused(refusal)
 	}
 	n, err := reply.AsInt64()
 	if err == nil && n == 0 {
+		return engine.ErrDuplicate
+	}
+	return err
+}
+
+// fillMove reads a number, or why Redis refuses the contents.
+func fillMove(op *engine.Op, reply rueidis.RedisMessage) error {
+	if refusal, err := reply.ToString(); err == nil {
+		return refused(refusal)
+	}
+	n, err := reply.AsInt64()
+	op.OK = n == 1
+	if err == nil && n < 0 {
 		return engine.ErrDuplicate
 	}
 	return err
@@ -125,26 +145,30 @@ func fillPeek(op *engine.Op, reply rueidis.RedisMessage) error {
 	return err
 }
 
-// fillPop reads ids, contents, and how often the first of them were delivered before.
+// fillPop reads ids, contents, how often the first of them were delivered before, and the leases' token.
 func fillPop(op *engine.Op, reply rueidis.RedisMessage) error {
 	fields, err := reply.ToArray()
 	if err != nil || len(fields) == 0 {
 		return err
 	}
 	var lists [3][]rueidis.RedisMessage
-	for i := range min(len(fields), len(lists)) {
+	if len(fields) != len(lists)+1 {
+		return errReply
+	}
+	for i := range lists {
 		if lists[i], err = fields[i].ToArray(); err != nil {
 			return err
 		}
 	}
 	ids, contents, before := lists[0], lists[1], lists[2]
-	if len(fields) != len(lists) || len(contents) != len(ids) || len(before) > len(ids) {
+	token, err := fields[len(lists)].ToString()
+	if err != nil || len(contents) != len(ids) || len(before) > len(ids) {
 		return errReply
 	}
 	events := make([]engine.Event, len(ids))
 	for i := range events {
 		ev := &events[i]
-		ev.Deliveries = 1
+		ev.Deliveries, ev.Token = 1, token
 		if ev.ID, err = ids[i].AsBytes(); err != nil {
 			return err
 		}

@@ -31,7 +31,8 @@ type call struct {
 	queue     string
 	partition int
 	args      []string
-	synced    bool // replicas must have all that the answer rests on
+	synced    bool     // replicas must have all that the answer rests on
+	to        []string // the keys of another partition, for a move
 }
 
 // newCall is a call without ops: it makes ready what is due, and answers how many events are ready.
@@ -87,11 +88,11 @@ func (s script) send(ctx context.Context, calls []call, replicas int) []answer {
 }
 
 func (s script) evalsha(c call) rueidis.Completed {
-	return s.client.B().Evalsha().Sha1(s.sha).Numkeys(int64(len(parts))).Key(c.keys()...).Arg(c.args...).Build()
+	return s.client.B().Evalsha().Sha1(s.sha).Numkeys(int64(len(parts) + len(c.to))).Key(c.keys()...).Arg(c.args...).Build()
 }
 
 func (s script) eval(c call) rueidis.Completed {
-	return s.client.B().Eval().Script(source).Numkeys(int64(len(parts))).Key(c.keys()...).Arg(c.args...).Build()
+	return s.client.B().Eval().Script(source).Numkeys(int64(len(parts) + len(c.to))).Key(c.keys()...).Arg(c.args...).Build()
 }
 
 // pipeline sends the commands that the calls are made by.
@@ -128,4 +129,4 @@ func read(reply rueidis.RedisResult) answer {
 	return answer{results: results[:last], left: left, err: err}
 }
 
-func (c call) keys() []string { return keys(c.queue, c.partition) }
+func (c call) keys() []string { return append(keys(c.queue, c.partition), c.to...) }

@@ -1,14 +1,14 @@
 -- Carries out ops on one partition of a queue, in order and atomically. Redis refuses a script's first write when it
 -- cannot write now, and no later one, so either all is done or nothing.
 --
--- KEYS  as keys.go lists them
+-- KEYS  as keys.go lists them, and for a move those of the partition to move to behind them
 -- ARGV  the wake-up channel, the queue's name, then the ops: a name and its arguments each
 -- answers an array of the ops' results, and last a number that is not 0 if events are ready
 --
 -- line       list  of ready ids that were pushed at the back and not popped yet: the leftmost is next
 -- ahead      zset  of ready ids that go before the line, id → order: the lowest is popped next
 -- since      zset  id → when it became ready, in ms, of those ahead
--- leased     zset  id → when the lease ends, in ms
+-- leased     zset  id → when the lease ends, in ms; the fraction, in microseconds, tells leases apart
 -- delayed    zset  id → when the delay ends, in ms
 -- fronts     set   of delayed ids that come back at the front
 -- contents   hash  of every event that is not gone
@@ -17,10 +17,14 @@
 --                  marked: when the last mark was made; large: some contents are larger than plan.go's smallContents
 -- marks      zset  when, in ms → how many had gone into the line before, a new one after 100 ms: it tells since when the line waits
 -- consumers  zset  → when it counts no longer, in ms
-local line, ahead, since, leased, delayed, fronts, contents, deliveries, bounds, marks, consumers = unpack(KEYS)
+-- touched    hash  id → token and end of the last lease that was extended, if it is that lease still
+--
+-- A lease's token is when it was to end as it began, to the microsecond.
+local line, ahead, since, leased, delayed, fronts, contents, deliveries, bounds, marks, consumers, touched = unpack(KEYS)
 local call = redis.call
 local time = call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local micros = time[2] % 1000 -- into the millisecond, one more for each pop of this run
 local idle = call('EXISTS', line, ahead) == 0
 
 local at = 3
@@ -89,9 +93,27 @@ local function forget(ids)
 	if call('EXISTS', deliveries) == 1 then
 		call('HDEL', deliveries, unpack(ids))
 	end
+	if call('EXISTS', touched) == 1 then
+		call('HDEL', touched, unpack(ids))
+	end
 	if call('EXISTS', contents) == 0 then
 		call('DEL', bounds, marks)
 	end
+end
+
+-- exact is a time in ms to the microsecond. Such a number is read back as it was written.
+local function exact(ms)
+	return string.format('%.3f', ms)
+end
+
+-- held tells whether an event is leased, and under that token unless it is ''.
+local function held(id, token)
+	local ends = call('ZSCORE', leased, id)
+	if not ends or token == '' then
+		return ends
+	end
+	ends = exact(ends)
+	return ends == token or call('HGET', touched, id) == token .. ' ' .. ends
 end
 
 local ops = {}
@@ -287,7 +309,7 @@ local function popLine(ids, data, count, room)
 end
 
 -- pop count lease-ms bytes: ids, their contents, and how often each was delivered before, which is not told of those at
--- the end that never were; after the first, no more than bytes of contents
+-- the end that never were; the leases' token; after the first, no more than bytes of contents
 function ops.pop()
 	local count, lease, room = tonumber(arg()), tonumber(arg()), tonumber(arg())
 	local ids, data, counts = {}, {}, {}
@@ -301,8 +323,11 @@ function ops.pop()
 	if #ids == 0 then
 		return {}
 	end
+	local ends = ''
 	if lease > 0 then
-		local ends, leases = string.format('%.0f', now + lease), {}
+		local leases = {}
+		ends = exact(now + lease + micros / 1000)
+		micros = micros + 1
 		for i, id in ipairs(ids) do
 			leases[2 * i - 1], leases[2 * i] = ends, id
 		end
@@ -311,14 +336,12 @@ function ops.pop()
 		call('HDEL', contents, unpack(ids))
 		forget(ids)
 	end
-	return { ids, data, counts }
+	return { ids, data, counts, ends }
 end
 
--- ack n, then n ids: n, or an array with 1 for each that was there, in whatever state
-function ops.ack()
-	local n, first = tonumber(arg()), at
-	at = first + n
-	local ids = { unpack(ARGV, first, at - 1) }
+-- remove makes events gone: their number, or an array with 1 for each that was there, in whatever state
+local function remove(ids)
+	local n = #ids
 	local removed, results = call('ZREM', leased, unpack(ids)), n
 	if removed == n then
 		call('HDEL', contents, unpack(ids))
@@ -344,12 +367,154 @@ function ops.ack()
 	return results
 end
 
--- redo id delay-ms release: 1 if it was leased
-function ops.redo()
-	local id, ms, release = arg(), tonumber(arg()), arg() == '1'
-	if call('ZREM', leased, id) == 0 then
+-- ack n, then n ids: as remove answers
+function ops.ack()
+	local n, first = tonumber(arg()), at
+	at = first + n
+	return remove({ unpack(ARGV, first, at - 1) })
+end
+
+-- finish n token, then n ids: n, or an array with 1 for each that was leased under that token
+function ops.finish()
+	local n, token, first = tonumber(arg()), arg(), at
+	at = first + n
+	local ids, seen, mine, results = { unpack(ARGV, first, at - 1) }, {}, {}, {}
+	local ends = call('ZMSCORE', leased, unpack(ids))
+	for i, id in ipairs(ids) do
+		results[i] = 0
+		if ends[i] and not seen[id] and (exact(ends[i]) == token or held(id, token)) then
+			seen[id], mine[#mine + 1], results[i] = true, id, 1
+		end
+	end
+	if #mine > 0 then
+		call('ZREM', leased, unpack(mine))
+		call('HDEL', contents, unpack(mine))
+		forget(mine)
+	end
+	return #mine == n and n or results
+end
+
+-- remove id: 1 if it was there and not leased
+function ops.remove()
+	local id = arg()
+	if call('HEXISTS', contents, id) == 0 or held(id, '') then
 		return 0
 	end
+	remove({ id })
+	return 1
+end
+
+-- unplace takes an event out of where it waits or is leased.
+local function unplace(id)
+	if call('ZREM', leased, id) == 1 then
+		return
+	elseif call('ZREM', ahead, id) == 1 then
+		call('ZREM', since, id)
+	elseif call('ZREM', delayed, id) == 1 then
+		call('SREM', fronts, id)
+	else
+		call('LREM', line, 1, id)
+	end
+end
+
+-- keep stores an event's contents: nil, or the error if Redis refuses them for want of memory.
+local function keep(id, data)
+	local _, err = store({ id, data })
+	if not err and #data > 16384 then -- smallContents
+		call('HSET', bounds, 'large', 1)
+	end
+	return err
+end
+
+-- await puts an event in its queue, after ms. In the line are only events that were never delivered.
+local function await(id, ms)
+	local front = call('HEXISTS', deliveries, id) == 1
+	if ms > 0 then
+		delay(id, ms, front)
+	else
+		local put = front and precede or append
+		put({ id })
+	end
+end
+
+-- replace id contents delay-ms: 1 if it was there and not leased
+function ops.replace()
+	local id, data, ms = arg(), arg(), tonumber(arg())
+	if call('HEXISTS', contents, id) == 0 or held(id, '') then
+		return 0
+	end
+	local err = keep(id, data)
+	if not err then
+		unplace(id)
+		await(id, ms)
+	end
+	return err or 1
+end
+
+-- aside carries out f on the partition to move to.
+local function aside(f)
+	local n = #KEYS / 2
+	line, ahead, since, leased, delayed, fronts, contents, deliveries, bounds, marks, consumers, touched = unpack(KEYS, n + 1)
+	local result = f()
+	line, ahead, since, leased, delayed, fronts, contents, deliveries, bounds, marks, consumers, touched = unpack(KEYS, 1, n)
+	return result
+end
+
+-- move id token newid same contents delay-ms queue: 1 if it was there, leased under the token unless that is '', and is
+-- in the other partition now; -1 if an event with newid is there already. same: 1 for the contents as they are.
+function ops.move()
+	local id, token, newid, same, data, ms, queue = arg(), arg(), arg(), arg() == '1', arg(), tonumber(arg()), arg()
+	local old = call('HGET', contents, id)
+	if not old or token ~= '' and not held(id, token) then
+		return 0
+	end
+	local result = aside(function()
+		if call('HEXISTS', contents, newid) == 1 then
+			return -1
+		end
+		local wasIdle = call('EXISTS', line, ahead) == 0
+		local err = keep(newid, same and old or data)
+		if err then
+			return err
+		end
+		await(newid, ms)
+		if wasIdle and ms == 0 then
+			call('PUBLISH', ARGV[1], queue)
+		end
+		return 1
+	end)
+	if result == 1 then
+		remove({ id })
+	end
+	return result
+end
+
+-- claim id token lease-ms: for a move to another slot, leases an event that is there, and leased under the token unless
+-- that is ''. It answers its contents, the lease's token, and the ms of a delay that it had; or nothing.
+function ops.claim()
+	local id, token, lease = arg(), arg(), tonumber(arg())
+	local data = call('HGET', contents, id)
+	if not data or token ~= '' and not held(id, token) then
+		return {}
+	end
+	local due = call('ZSCORE', delayed, id)
+	if call('ZSCORE', leased, id) then
+		call('HINCRBY', deliveries, id, 1)
+	end
+	local ends = exact(now + lease + micros / 1000)
+	micros = micros + 1
+	unplace(id)
+	call('ZADD', leased, ends, id)
+	return { data, ends, due and math.ceil(math.max(due - now, 0)) or 0 }
+end
+
+-- redo id token delay-ms release: 1 if it was leased, under that token unless it is ''
+function ops.redo()
+	local id, token, ms, release = arg(), arg(), tonumber(arg()), arg() == '1'
+	if not held(id, token) then
+		return 0
+	end
+	call('ZREM', leased, id)
 	if not release then
 		call('HINCRBY', deliveries, id, 1)
 	end
@@ -361,18 +526,24 @@ function ops.redo()
 	return 1
 end
 
--- touch id lease-ms: 1 if it was leased
+-- touch id token lease-ms: 1 if it was leased, under that token unless it is ''
 function ops.touch()
-	local id, lease = arg(), tonumber(arg())
-	if call('ZREM', leased, id) == 0 then -- and not ZADD alone, which a full memory refuses
+	local id, token, lease = arg(), arg(), tonumber(arg())
+	local was = held(id, token) and call('ZSCORE', leased, id)
+	if not was then
 		return 0
 	end
-	call('ZADD', leased, now + lease, id)
+	was = exact(was)
+	local first, last = string.match(call('HGET', touched, id) or '', '^(%S+) (%S+)$')
+	local ends = exact(now + lease + micros / 1000)
+	call('ZREM', leased, id) -- and not ZADD alone, which a full memory refuses
+	call('ZADD', leased, ends, id)
+	call('HSET', touched, id, (last == was and first or was) .. ' ' .. ends)
 	return 1
 end
 
 function ops.flush()
-	call('UNLINK', line, ahead, since, leased, delayed, fronts, contents, deliveries, bounds, marks)
+	call('UNLINK', line, ahead, since, leased, delayed, fronts, contents, deliveries, bounds, marks, touched)
 	return 1
 end
 
