@@ -2,6 +2,7 @@ package okqd
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
@@ -40,12 +41,12 @@ func commands() map[string]command {
 
 		"QSTATUS": {parse: parseStatus, reply: replyStatus},
 		"QINFO":   {parse: parseStatus, reply: replyInfo},
-		"QCAPS":   {parse: parseNone, reply: replyCaps},
 		"PING":    {parse: parseNone, reply: replyPong},
 
 		"QREGISTER": {do: (*conn).register},
 		"QNOTIFY":   {min: 1, do: (*conn).notify},
 		"QSCAN":     {min: 2, do: (*conn).scan},
+		"QCAPS":     {do: (*conn).caps},
 
 		"AUTH":    {min: 1, unauthenticated: true, do: (*conn).auth},
 		"HELLO":   {unauthenticated: true, do: (*conn).hello},
@@ -120,10 +121,17 @@ func replyBool(w *resp.Writer, op *engine.Op) {
 // caps are the words of QCAPS, for what the original okq does not have.
 var caps = [...]string{"DELAY", "COUNT", "DELIVERIES", "RELEASE", "QTOUCH", "QPEEK", "QSCAN", "QSTATUS", "LEASE", "QMOVE", "QREMOVE", "QREPLACE"}
 
-func replyCaps(w *resp.Writer, _ *engine.Op) {
-	w.Array(len(caps))
-	for _, word := range caps {
-		w.BulkString(word)
+// queueSetWord begins QCAPS' last word: which queues these are. A client that finds others elsewhere does not use those.
+const queueSetWord = "QUEUE-SET="
+
+func (c *conn) caps(context.Context, [][]byte) {
+	words := slices.Clone(caps[:])
+	if id := c.srv.engine.QueueSet(); id != "" {
+		words = append(words, queueSetWord+id)
+	}
+	c.w.Array(len(words))
+	for _, word := range words {
+		c.w.BulkString(word)
 	}
 }
 

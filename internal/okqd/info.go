@@ -18,7 +18,7 @@ func (c *conn) info(context.Context, [][]byte) {
 		return
 	}
 	var b strings.Builder
-	b.WriteString("# Server\r\nredis_version:" + redisVersion + "\r\nredis_mode:standalone\r\nserver_name:okqd\r\n")
+	b.WriteString("# Server\r\nredis_version:" + redisVersion + "\r\nredis_mode:standalone\r\nserver_name:okqd\r\nqueue_set:" + c.srv.engine.QueueSet() + "\r\n")
 	fmt.Fprintf(&b, "\r\n# Clients\r\nconnected_clients:%d\r\n", c.srv.clients())
 	b.WriteString("\r\n# Persistence\r\nloading:0\r\n\r\n# Replication\r\nrole:master\r\n")
 	b.WriteString("\r\n# Stats\r\n")

@@ -76,12 +76,7 @@ func (b *bell) call(ctx context.Context, timeout time.Duration, name string, arg
 	conn.SetDeadline(time.Now().Add(timeout))
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
-	var cmd strings.Builder
-	fmt.Fprintf(&cmd, "*%d\r\n", 1+len(args))
-	for _, arg := range append([]string{name}, args...) {
-		fmt.Fprintf(&cmd, "$%d\r\n%s\r\n", len(arg), arg)
-	}
-	if _, err := io.WriteString(conn, cmd.String()); err != nil {
+	if _, err := io.WriteString(conn, encode(append([]string{name}, args...)...)); err != nil {
 		return "", err
 	}
 	return readString(b.r)

@@ -42,18 +42,26 @@ func (c *Client) Caps(ctx context.Context) (Caps, error) {
 	}
 	var caps Caps
 	if err == nil {
-		caps = parseCaps(msg)
+		words := capWords(msg)
+		caps = parseCaps(words)
+		if len(c.opts.Addrs) == 1 {
+			c.dialer.sets.replaced(c.opts.Addrs[0], queueSetOf(words))
+		}
 	}
 	c.caps.Store(&knownCaps{connects: connects, caps: caps})
 	return caps, nil
 }
 
-func parseCaps(msg rueidis.RedisMessage) Caps {
+func capWords(msg rueidis.RedisMessage) []string {
 	words, err := msg.AsStrSlice()
 	if err != nil {
 		text, _ := msg.ToString()
 		words = strings.Fields(text)
 	}
+	return words
+}
+
+func parseCaps(words []string) Caps {
 	var caps Caps
 	for _, word := range words {
 		switch strings.ToUpper(word) {

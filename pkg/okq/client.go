@@ -27,7 +27,10 @@ func New(opts Options) (*Client, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	c := &Client{opts: opts, dialer: &dialer{addrs: opts.Addrs, tls: opts.TLS, timeout: opts.DialTimeout, log: opts.Log}}
+	c := &Client{opts: opts, dialer: &dialer{
+		addrs: opts.Addrs, password: opts.Password, tls: opts.TLS, timeout: opts.DialTimeout, log: opts.Log,
+		sets: newQueueSets(opts.Log),
+	}}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	for range opts.PoolSize {
 		l, err := newLane(c)
@@ -36,6 +39,9 @@ func New(opts Options) (*Client, error) {
 			return nil, err
 		}
 		c.lanes = append(c.lanes, l)
+	}
+	if len(opts.Addrs) > 1 {
+		c.wg.Go(c.watchQueueSets)
 	}
 	return c, nil
 }

@@ -22,10 +22,12 @@ const (
 // dialer connects to the first address that answers, beginning with the one that did last. After a round in which
 // none did it refuses to try again for a while, so that callers fail at once and a server that is away is not hammered.
 type dialer struct {
-	addrs   []string
-	tls     *tls.Config
-	timeout time.Duration
-	log     zerolog.Logger
+	addrs    []string
+	password string
+	tls      *tls.Config
+	timeout  time.Duration
+	log      zerolog.Logger
+	sets     *queueSets
 
 	connects atomic.Uint64 // connections made; each may be to a server of another kind
 
@@ -63,7 +65,8 @@ func (d *dialer) dial(ctx context.Context) (*conn, error) {
 	return nil, errors.Join(errs...)
 }
 
-// dialOne leaves their share of the time to the addresses that are still to be tried.
+// dialOne leaves their share of the time to the addresses that are still to be tried. Where there are several, it refuses
+// one that leads to other queues.
 func (d *dialer) dialOne(ctx context.Context, addr string, left int) (net.Conn, error) {
 	deadline, _ := ctx.Deadline()
 	ctx, cancel := context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
@@ -77,6 +80,20 @@ func (d *dialer) dialOne(ctx context.Context, addr string, left int) (net.Conn, 
 	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", addr, err)
+	}
+	if len(d.addrs) == 1 {
+		return conn, nil
+	}
+	set, err := askQueueSet(ctx, conn, d.password)
+	switch {
+	case errors.Is(err, errNotLetIn):
+		return conn, nil // the greeting, which comes next, tells the caller
+	case err == nil:
+		err = d.sets.admit(addr, set)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("okq at %s: %w", addr, err)
 	}
 	return conn, nil
 }

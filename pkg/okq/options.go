@@ -20,6 +20,7 @@ const (
 // Options say where okq is. Only Addrs is required.
 type Options struct {
 	// Addrs are doors to the same queues (several okqd on one Redis). One is used at a time; when it is away, the next is.
+	// One that leads to other queues than the first did is refused, and logged each minute.
 	Addrs    []string
 	Password string
 	TLS      *tls.Config // nil: plain TCP

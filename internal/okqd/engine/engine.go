@@ -32,6 +32,10 @@ type Engine interface {
 	// NewConsumer returns a consumer that is registered for no queue yet.
 	NewConsumer() Consumer
 
+	// QueueSet is the identity of the queues that the engine keeps: the same for all that serve the same queues, another
+	// one for any others. "" is not known.
+	QueueSet() string
+
 	// Ready says why the engine cannot serve now, if so.
 	Ready(ctx context.Context) error
 }

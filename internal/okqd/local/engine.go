@@ -26,6 +26,8 @@ type Engine struct {
 	rearm   chan struct{} // 1 buffered: something is due earlier than the clock goroutine knows
 	untidy  chan struct{} // 1 buffered: the log is longer than it need be
 
+	queueSet string // "": none could be written
+
 	mu      sync.Mutex // protects the fields below and all queues and events
 	queues  map[string]*queue
 	due     heap             // leased and delayed events
@@ -68,6 +70,7 @@ func open(cfg Config, log zerolog.Logger, reg prometheus.Registerer, on platform
 	case err != nil:
 		return nil, fmt.Errorf("--data-dir %s: %w", cfg.Dir, err)
 	}
+	e.openQueueSet(cfg.Dir, on.fs)
 	e.space = newSpace(cfg, on)
 	reg.MustRegister(disk{e.space})
 	e.space.look()

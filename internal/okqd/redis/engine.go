@@ -67,6 +67,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	return e.members.refused()
 }
 
+// QueueSet implements engine.Engine.
+func (e *Engine) QueueSet() string { return e.members.identity() }
+
 // Ready implements engine.Engine.
 func (e *Engine) Ready(ctx context.Context) error {
 	if err := e.client.Do(ctx, e.client.B().Ping().Build()).Error(); err != nil {

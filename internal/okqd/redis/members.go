@@ -25,14 +25,15 @@ type members struct {
 	name       string
 	partitions int
 
-	mu    sync.Mutex // protects the fields below
-	heard time.Time  // when we were last let in
-	tried time.Time
-	no    error // we are not, for good
+	mu       sync.Mutex // protects the fields below
+	heard    time.Time  // when we were last let in
+	tried    time.Time
+	no       error  // we are not, for good
+	queueSet string // the queues' identity; at first, what it is to be if they have none
 }
 
 func newMembers(client rueidis.Client, partitions int) *members {
-	return &members{client: client, name: rand.Text(), partitions: partitions}
+	return &members{client: client, name: rand.Text(), partitions: partitions, queueSet: rand.Text()}
 }
 
 // enter lets this okqd in. If the queues are in another number of partitions, it does so only if empty finds nothing
@@ -63,9 +64,9 @@ func (m *members) enter(ctx context.Context, empty func(ctx context.Context, par
 func (m *members) ask(ctx context.Context, found string) (have, alive int, seen string, err error) {
 	began := time.Now()
 	eval := m.client.B().Eval().Script(layoutSource).Numkeys(2).Key(serversKey, layoutKey).
-		Arg(m.name, fmt.Sprint(m.partitions), millis(aliveFor), found).Build()
+		Arg(m.name, fmt.Sprint(m.partitions), millis(aliveFor), found, m.identity()).Build()
 	reply, err := m.client.Do(ctx, eval).ToArray()
-	if err == nil && len(reply) != 3 {
+	if err == nil && len(reply) != 4 {
 		err = errReply
 	}
 	if err != nil {
@@ -74,13 +75,14 @@ func (m *members) ask(ctx context.Context, found string) (have, alive int, seen 
 	a, errA := reply[0].AsInt64()
 	b, errB := reply[1].AsInt64()
 	seen, errC := reply[2].ToString()
-	if errA != nil || errB != nil || errC != nil {
+	id, errD := reply[3].ToString()
+	if errA != nil || errB != nil || errC != nil || errD != nil {
 		return 0, 0, "", fmt.Errorf("redis: %w", errReply)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if int(a) == m.partitions {
-		m.heard = began
+		m.heard, m.queueSet = began, id
 	}
 	return int(a), int(b), seen, nil
 }
@@ -115,6 +117,13 @@ func (m *members) stillIn(ctx context.Context) error {
 		return m.refused()
 	}
 	return no
+}
+
+// identity is that of the queues. A Redis that lost it, with all else, gets it back from the okqd that know it.
+func (m *members) identity() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.queueSet
 }
 
 func (m *members) refused() error {

@@ -1,6 +1,7 @@
 package redis_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/levenlabs/postmaster/internal/okqd/okqdtest"
@@ -45,5 +46,34 @@ func TestSeveralOkqdGiveEachEventOnce(t *testing.T) {
 	w.l.Check(t)
 	if n := w.l.Failed(); n > 0 {
 		t.Errorf("%d commands failed", n)
+	}
+}
+
+// All okqd of one Redis tell one queue set, and have it again when Redis lost everything.
+func TestQueueSetIsOneForAllOkqdOfARedis(t *testing.T) {
+	t.Parallel()
+	r := testenv.StartRedis(t)
+	set := func(opts ...okqdtest.Option) string {
+		t.Helper()
+		c := dial(t, okqdtest.RunT(t, append(opts, okqdtest.WithRedis(r.Addr))...).Addr)
+		words := strings.Fields(strings.Trim(do(t, c, "QCAPS"), "[]"))
+		last := words[len(words)-1]
+		if !strings.HasPrefix(last, "QUEUE-SET=") || !strings.Contains(do(t, c, "INFO"), "queue_set:"+last[len("QUEUE-SET="):]+"\r\n") {
+			t.Fatalf("QCAPS %v, and INFO %s", words, do(t, c, "INFO"))
+		}
+		return last
+	}
+	first := set()
+	if second := set(); second != first {
+		t.Errorf("%s at one, %s at the other", first, second)
+	}
+	r.CLI("HDEL", "okq:{okqd}:layout", "queue-set") // as a failover may
+	eventually(t, "those that know it say it again", func() bool {
+		return strings.TrimSpace(r.CLI("HGET", "okq:{okqd}:layout", "queue-set")) == strings.TrimPrefix(first, "QUEUE-SET=")
+	})
+	other := testenv.StartRedis(t)
+	r = other
+	if set() == first {
+		t.Error("another Redis has the same")
 	}
 }
