@@ -15,7 +15,7 @@ func serveCommand() *cobra.Command {
 		Name: "serve", Short: "Run all of postmaster in one process",
 		Long: `Run pm-api, pm-worker and pm-hooks in one process, with an embedded queue and an SQLite store in --data-dir unless
 --okq-addr and --mongo-addr name others. It takes the flags of postmaster 0.4.0.`,
-		EnvPrefix: "POSTMASTER_", OpsAddr: opsAddr, Config: &cfg,
+		EnvPrefix: "POSTMASTER_", OpsAddr: opsAddr, Config: &cfg, Tolerate: serve.Tolerate,
 		Run: func(ctx context.Context, env cmdutil.Env) error {
 			system, err := serve.New(ctx, cfg, env)
 			if err != nil {

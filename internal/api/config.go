@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/levenlabs/postmaster/internal/browserguard"
 	"github.com/levenlabs/postmaster/internal/cmdutil"
+	"github.com/levenlabs/postmaster/internal/listen"
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
@@ -17,6 +19,7 @@ import (
 type Config struct {
 	ListenAddr  string
 	Tokens      []string
+	AllowHosts  browserguard.Hosts
 	MaxBody     Size
 	MaxHeld     Size
 	MaxConns    int
@@ -31,6 +34,7 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	c.MaxBody, c.MaxHeld = 32<<20, 256<<20
 	fs.StringVar(&c.ListenAddr, "listen-addr", "127.0.0.1:8992", "address of the JSON-RPC server")
 	cmdutil.SecretListVar(fs, &c.Tokens, "api-token", "demand 'Authorization: Bearer' with this token, or another of them (repeatable, or with commas between)")
+	c.AllowHosts.AddFlag(fs)
 	fs.Var(&c.MaxBody, "max-body", "largest request, in bytes or as 32MiB")
 	fs.Var(&c.MaxHeld, "max-held-bytes", "what all large requests may have together; those beyond wait, and after 20s are told to try again")
 	fs.IntVar(&c.MaxConns, "max-conns", 4096, "connections at once; more have to wait")
@@ -38,6 +42,11 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.TLSKey, "tls-key", "", "file of its key")
 	fs.BoolVar(&c.AccessLog, "access-log", false, "log every request")
 	fs.StringVar(&c.Environment, "environment", job.DefaultEnv, "name of the environment, for the log: the one that mails carry is pm-worker's")
+}
+
+// Listeners says that callers must show a token.
+func (c *Config) Listeners() []listen.Listener {
+	return []listen.Listener{{Flag: "--listen-addr", Addr: c.ListenAddr, Protected: len(c.Tokens) > 0, Needs: "--api-token"}}
 }
 
 // Validate names the flags that are wrong.

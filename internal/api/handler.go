@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"mime"
 	"net/http"
 	"os"
 	"strconv"
@@ -32,10 +31,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serve answers and returns the HTTP status and the size of the request.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, log *zerolog.Logger) (status, size int) {
-	if status := s.refuse(w, r); status != 0 {
-		s.metrics.refused(status)
-		http.Error(w, http.StatusText(status), status)
-		return status, 0
+	if r.Method == http.MethodGet && r.URL.Path == openRPCPath {
+		writeJSON(w, http.StatusOK, openRPC)
+		return http.StatusOK, 0
+	}
+	if refused := s.refuse(w, r); refused != nil {
+		s.metrics.refused(refused.status)
+		refused.write(w, r)
+		return refused.status, 0
 	}
 	connlimit.Of(r).Admit()
 	body, release, err := s.bodies.read(w, r)
@@ -51,31 +54,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, log *zerolog.Logg
 	}
 	writeJSON(w, http.StatusOK, answer)
 	return http.StatusOK, len(body.bytes)
-}
-
-// refuse returns the status of a request that is not even read, or 0.
-func (s *Server) refuse(w http.ResponseWriter, r *http.Request) int {
-	switch {
-	case r.Method != http.MethodPost:
-		w.Header().Set("Allow", http.MethodPost)
-		return http.StatusMethodNotAllowed
-	case !s.tokens.allow(r.Header):
-		w.Header().Set("WWW-Authenticate", `Bearer realm="postmaster"`)
-		return http.StatusUnauthorized
-	case !isJSON(r.Header.Get("Content-Type")):
-		w.Header().Set("Accept-Post", "application/json")
-		return http.StatusUnsupportedMediaType
-	}
-	return 0
-}
-
-// isJSON: parameters are allowed, and so is no header at all, which 0.4.0 took.
-func isJSON(contentType string) bool {
-	if contentType == "" || contentType == "application/json" {
-		return true
-	}
-	mediaType, _, err := mime.ParseMediaType(contentType)
-	return err == nil && mediaType == "application/json"
 }
 
 // unread answers a request whose body could not be had.

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
@@ -64,6 +65,55 @@ func TestOtherMethodsAreNotAllowed(t *testing.T) {
 	}
 }
 
+func TestWhoCallsWronglyIsToldHow(t *testing.T) {
+	t.Parallel()
+	s := start(t, defaults(), Deps{})
+	for _, resp := range []*http.Response{
+		s.send(t, "GET", "/", "", ""), s.send(t, "PUT", "/x", "application/json", "{}"), s.send(t, "POST", "/", "text/plain", discoverCall),
+	} {
+		text, _ := io.ReadAll(resp.Body)
+		if !strings.Contains(string(text), "/openrpc.json") || strings.Count(string(text), "\n") != 1 {
+			t.Errorf("status %d says %q; want one line that names /openrpc.json", resp.StatusCode, text)
+		}
+	}
+	resp := s.send(t, "GET", "/openrpc.json", "", "")
+	var document struct{ OpenRPC string }
+	if err := json.NewDecoder(resp.Body).Decode(&document); err != nil || resp.StatusCode != 200 || document.OpenRPC == "" {
+		t.Errorf("GET /openrpc.json: status %d, version %q, %v", resp.StatusCode, document.OpenRPC, err)
+	}
+}
+
+// A SendGrid client must not take the answer of JSON-RPC for one of SendGrid's.
+func TestPathsOfSendGridsAPIAreNotJSONRPC(t *testing.T) {
+	t.Parallel()
+	s := start(t, defaults(), Deps{})
+	for _, path := range []string{"/v3/mail/send", "/v3/mail/send/", "/%76%33/mail/send", "/v3", "/v3/", "/x/../v3/scopes", "/./v3/x"} {
+		for _, method := range []string{"POST", "GET"} {
+			resp := s.send(t, method, path, "application/json", discoverCall)
+			var answer struct {
+				Errors []map[string]any `json:"errors"`
+			}
+			err := json.NewDecoder(resp.Body).Decode(&answer)
+			if err != nil || resp.StatusCode != 404 || len(answer.Errors) != 1 || len(answer.Errors[0]) != 3 || answer.Errors[0]["field"] != nil {
+				t.Errorf("%s %s: status %d, %v, %v; want 404 in SendGrid's shape", method, path, resp.StatusCode, answer, err)
+			}
+		}
+	}
+	resp, err := s.http.Post(s.url+"/v3//mail/send", "application/json", strings.NewReader(discoverCall)) // s.url ends in /
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 404 {
+		t.Errorf("//v3: status %d, want 404", resp.StatusCode)
+	}
+	for _, path := range []string{"/v3x", "/x/v3/", "/v3/.."} {
+		if resp := s.send(t, "POST", path, "application/json", discoverCall); resp.StatusCode != 200 {
+			t.Errorf("POST %s: status %d, want 200", path, resp.StatusCode)
+		}
+	}
+}
+
 func TestContentTypes(t *testing.T) {
 	t.Parallel()
 	s := start(t, defaults(), Deps{})
@@ -75,7 +125,8 @@ func TestContentTypes(t *testing.T) {
 		"text/plain":                         415,
 		"application/x-www-form-urlencoded":  415,
 		"application/jsonx":                  415,
-		"application/json-rpc":               415,
+		"application/json-rpc":               200,
+		"application/jsonrequest":            200,
 		"application":                        415,
 		";":                                  415,
 	} {
@@ -239,7 +290,7 @@ func TestSlowBodyIsCutOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{"); err != nil {
+	if _, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n\r\n{"); err != nil {
 		t.Fatal(err)
 	}
 	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/levenlabs/postmaster/internal/browserguard"
 	"github.com/levenlabs/postmaster/internal/connlimit"
 	"github.com/levenlabs/postmaster/internal/tracing"
 	"github.com/levenlabs/postmaster/pkg/idempotency"
@@ -68,6 +69,7 @@ type Server struct {
 	deps        Deps
 	log         zerolog.Logger
 	methods     map[string]method
+	guard       browserguard.Guard
 	tokens      tokens
 	bodies      *bodies
 	largePushes *semaphore.Weighted
@@ -87,6 +89,7 @@ func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (
 	}
 	s := &Server{
 		cfg: cfg, deps: deps, log: log.With().Str("component", "api").Logger(), tokens: newTokens(cfg.Tokens),
+		guard:  browserguard.Guard{NoBrowsers: true, Authenticated: len(cfg.Tokens) > 0, AllowHosts: cfg.AllowHosts},
 		bodies: newBodies(int64(cfg.MaxBody), int64(cfg.MaxHeld)), largePushes: semaphore.NewWeighted(largeAtOnce), metrics: m,
 	}
 	s.methods = s.table()

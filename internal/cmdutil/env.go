@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -17,8 +18,7 @@ func BindEnv(prefix string, fs *pflag.FlagSet) error {
 		if f.Changed || f.Name == "help" || f.Name == "version" {
 			return // POSTMASTER_VERSION may well be set for other reasons
 		}
-		name := prefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		value, from, err := lookupEnv(name)
+		value, from, err := lookupEnv(variable(prefix, f.Name))
 		if err == nil && from != "" {
 			err = fs.Set(f.Name, value)
 		}
@@ -27,6 +27,29 @@ func BindEnv(prefix string, fs *pflag.FlagSet) error {
 		}
 	})
 	return errors.Join(append(errs, checkLists(fs))...)
+}
+
+// unknownVariables returns the variables with the prefix that set no flag, but for those that Kubernetes makes of a
+// Service with the prefix's name.
+func unknownVariables(prefix string, fs *pflag.FlagSet) []string {
+	known := map[string]bool{prefix + "VERSION": true}
+	fs.VisitAll(func(f *pflag.Flag) {
+		known[variable(prefix, f.Name)], known[variable(prefix, f.Name)+"_FILE"] = true, true
+	})
+	var unknown []string
+	for _, entry := range os.Environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, prefix) && !known[name] && !serviceLink.MatchString(name) {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
+}
+
+var serviceLink = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_.*)?)?)$`)
+
+func variable(prefix, flag string) string {
+	return prefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // cause takes off what pflag says around a value's own error: it repeats the value, which may be a secret.

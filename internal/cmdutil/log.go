@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
+	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 )
@@ -19,7 +21,7 @@ type LogConfig struct {
 // AddFlags defines --log-level and --log-format. What c holds is their default.
 func (c *LogConfig) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Level, "log-level", cmp.Or(c.Level, "info"), "debug, info, warn or error")
-	fs.StringVar(&c.Format, "log-format", cmp.Or(c.Format, "json"), "json, or console for people")
+	fs.StringVar(&c.Format, "log-format", c.Format, "json, or console for people (default console on a terminal, else json)")
 }
 
 // Validate names the flag that is wrong.
@@ -29,7 +31,7 @@ func (c *LogConfig) Validate() error {
 	default:
 		return fmt.Errorf("--log-level must be debug, info, warn or error, not %q", c.Level)
 	}
-	if c.Format != "json" && c.Format != "console" {
+	if c.Format != "" && c.Format != "json" && c.Format != "console" {
 		return fmt.Errorf("--log-format must be json or console, not %q", c.Format)
 	}
 	return nil
@@ -37,12 +39,18 @@ func (c *LogConfig) Validate() error {
 
 // NewLogger returns the process's logger. docs/logs.md lists the field names in use.
 func NewLogger(w io.Writer, service string, c LogConfig) zerolog.Logger {
-	if c.Format == "console" {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly}
+	terminal := isTerminal(w)
+	if c.Format == "console" || c.Format == "" && terminal {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !terminal}
 	}
 	level, err := zerolog.ParseLevel(c.Level)
 	if err != nil {
 		level = zerolog.InfoLevel
 	}
 	return zerolog.New(w).Level(level).With().Timestamp().Str("service", service).Logger()
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
 }

@@ -2,29 +2,57 @@ package cmdutil
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/spf13/pflag"
+
+	"github.com/levenlabs/postmaster/internal/browserguard"
+	"github.com/levenlabs/postmaster/internal/listen"
 )
 
 // OpsConfig is the endpoint for those who run the process: /healthz, /readyz, /metrics and, if asked for, /debug/pprof/.
 type OpsConfig struct {
-	Addr  string
-	Pprof bool
+	Addr      string
+	Pprof     bool
+	PprofPass string
+
+	allowHosts browserguard.Hosts
 }
 
-// AddFlags defines --ops-addr and --pprof.
-func (c *OpsConfig) AddFlags(fs *pflag.FlagSet, addr string) {
-	fs.StringVar(&c.Addr, "ops-addr", addr, "address of /healthz, /readyz and /metrics; empty for none")
+// AddFlags defines the flags of the ops endpoint. What c holds is their default.
+func (c *OpsConfig) AddFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&c.Addr, "ops-addr", c.Addr, "address of /healthz, /readyz and /metrics; empty for none")
+	c.allowHosts.AddFlag(fs)
 	fs.BoolVar(&c.Pprof, "pprof", false, "serve /debug/pprof/ on --ops-addr too")
+	fs.StringVar(&c.PprofPass, "pprof-pass", "", "basic auth password for /debug/pprof/, with any user; better in the environment")
+}
+
+// Validate names the flag that is wrong.
+func (c *OpsConfig) Validate() error {
+	if c.Addr == "" {
+		return nil
+	}
+	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
+		return fmt.Errorf("--ops-addr: %w", err)
+	}
+	return nil
+}
+
+// Listeners says that profiles need a credential; the other pages of the ops endpoint do not.
+func (c *OpsConfig) Listeners() []listen.Listener {
+	return []listen.Listener{{Flag: "--ops-addr", Addr: c.Addr, Protected: !c.Pprof || c.PprofPass != "", Needs: "--pprof-pass, or no --pprof"}}
 }
 
 // NewRegistry returns a metrics registry with what the Go runtime and the process tell of themselves.
@@ -62,11 +90,31 @@ func opsHandler(c OpsConfig, env Env) http.Handler {
 	mux.Handle("/readyz", env.Ready)
 	mux.Handle("/metrics", promhttp.HandlerFor(env.Metrics, promhttp.HandlerOpts{}))
 	if c.Pprof {
-		mux.HandleFunc("/debug/pprof/", pprof.Index)
-		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-		mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+		mux.Handle("/debug/pprof/", c.profiles())
 	}
-	return mux
+	guard := browserguard.Guard{AllowHosts: c.allowHosts}
+	return guard.Handler(mux)
+}
+
+// profiles serves net/http/pprof, but for the command line, which may hold secrets.
+func (c *OpsConfig) profiles() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, filepath.Base(os.Args[0])) })
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	if c.PprofPass == "" {
+		return mux
+	}
+	want := sha256.Sum256([]byte(c.PprofPass))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, pass, _ := r.BasicAuth()
+		if got := sha256.Sum256([]byte(pass)); subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+			w.Header().Set("WWW-Authenticate", `Basic realm="postmaster"`)
+			http.Error(w, http.StatusText(http.StatusUnauthorized), http.StatusUnauthorized)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
 }

@@ -43,25 +43,39 @@ type Program struct {
 	Log       LogConfig // defaults of --log-level and --log-format; empty: info, json
 	Config    Config
 	Run       func(context.Context, Env) error
+
+	// Tolerate returns the level to log at each start that a listener lacks a credential, given the flags that were set;
+	// false, or none: the program refuses to start.
+	Tolerate func(*pflag.FlagSet) (zerolog.Level, bool)
 }
 
 // Command makes the program a command. Its RunE returns once Run has, with the ops endpoint up all the while, so that
 // /readyz can say "draining".
 func (p Program) Command() *cobra.Command {
-	var ops OpsConfig
+	ops := OpsConfig{Addr: p.OpsAddr}
 	log := p.Log
+	exposed := exposure{tolerate: p.Tolerate}
+	flags := Union{p.Config, &ops, &log}
 	cmd := &cobra.Command{
 		Use: p.Name, Short: p.Short, Long: p.Long, Version: p.Version, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := BindEnv(p.EnvPrefix, cmd.Flags()); err != nil {
 				return err
 			}
-			if err := errors.Join(p.Config.Validate(), log.Validate()); err != nil {
+			if err := flags.Validate(); err != nil {
+				return err
+			}
+			logExposed, err := exposed.check(flags)
+			if err != nil {
 				return err
 			}
 			logger := NewLogger(cmd.ErrOrStderr(), p.Name, log)
+			logExposed(logger)
+			if unknown := unknownVariables(p.EnvPrefix, cmd.Flags()); len(unknown) > 0 {
+				logger.Warn().Strs("variables", unknown).Msg("environment variables of no flag of this program")
+			}
 			env := Env{Log: logger, Metrics: NewRegistry(), Ready: &Readiness{}, Ops: http.NewServeMux()}
-			err := RunWithOps(cmd.Context(), ops, env, p.Run)
+			err = RunWithOps(cmd.Context(), ops, env, p.Run)
 			if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
 				return nil // stopped before it had begun
 			}
@@ -69,9 +83,9 @@ func (p Program) Command() *cobra.Command {
 		},
 	}
 	cmd.SetVersionTemplate(p.Name + " {{.Version}}\n")
-	p.Config.AddFlags(cmd.Flags())
-	ops.AddFlags(cmd.Flags(), p.OpsAddr)
-	log.AddFlags(cmd.Flags())
+	flags.AddFlags(cmd.Flags())
+	exposed.AddFlags(cmd.Flags())
+	refuseEmptySecrets(cmd.Flags())
 	return cmd
 }
 

@@ -37,6 +37,7 @@ func (t Tool) Command() *cobra.Command {
 	}
 	t.Config.AddFlags(cmd.Flags())
 	log.AddFlags(cmd.Flags())
+	refuseEmptySecrets(cmd.Flags())
 	return cmd
 }
 

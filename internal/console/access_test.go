@@ -26,11 +26,11 @@ func TestWithoutAPasswordOnlyThisMachineMayListen(t *testing.T) {
 		"0.0.0.0:8995": false, ":8995": false, "[::]:8995": false, "192.0.2.1:8995": false, "console.example.com:8995": false,
 	} {
 		open := console.Config{Addr: addr}
-		if err := open.Validate(); (err == nil) != fine || err != nil && !strings.Contains(err.Error(), "--console-password-file") {
-			t.Errorf("%s without a password: %v", addr, err)
+		if l := open.Listeners()[0]; l.Exposed() == fine || !strings.Contains(l.Fault().Error(), "--console-password-file") {
+			t.Errorf("%s without a password: exposed %v, %v", addr, l.Exposed(), l.Fault())
 		}
 		closed := console.Config{Addr: addr, PasswordFile: "/some/file"}
-		if err := closed.Validate(); err != nil {
+		if err := closed.Validate(); err != nil || closed.Listeners()[0].Exposed() {
 			t.Errorf("%s with a password: %v", addr, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/levenlabs/postmaster/internal/cmdutil"
+	"github.com/levenlabs/postmaster/internal/listen"
 )
 
 // DefaultAddr is where a console listens that is not told otherwise.
@@ -45,8 +46,6 @@ func (c *Config) Validate() error {
 	var errs []error
 	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
 		errs = append(errs, fmt.Errorf("--console-addr: %w", err))
-	} else if c.PasswordFile == "" && len(c.TrustedProxies) == 0 && !isLoopback(c.Addr) {
-		errs = append(errs, fmt.Errorf("--console-addr: %s can be reached from other machines: set --console-password-file or --console-trusted-proxies, or listen on 127.0.0.1", c.Addr))
 	}
 	if _, err := parseNetworks(c.TrustedProxies); err != nil {
 		errs = append(errs, err)
@@ -66,13 +65,12 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// isLoopback tells whether only this machine can reach host:port, or a host alone.
-func isLoopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		host = strings.Trim(addr, "[]")
-	}
-	return host == "localhost" || net.ParseIP(host).IsLoopback()
+// Listeners says that users must log in, here or at a proxy.
+func (c *Config) Listeners() []listen.Listener {
+	return []listen.Listener{{
+		Flag: "--console-addr", Addr: c.Addr, Protected: c.PasswordFile != "" || len(c.TrustedProxies) > 0,
+		Needs: "--console-password-file or --console-trusted-proxies",
+	}}
 }
 
 // passwords reads the files: what each role logs in with.

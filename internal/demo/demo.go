@@ -10,11 +10,13 @@ import (
 	"os"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/levenlabs/postmaster/internal/cmdutil"
 	"github.com/levenlabs/postmaster/internal/console"
+	"github.com/levenlabs/postmaster/internal/listen"
 	"github.com/levenlabs/postmaster/internal/sandbox"
 	"github.com/levenlabs/postmaster/internal/serve"
 	"github.com/levenlabs/postmaster/pkg/client"
@@ -73,6 +75,28 @@ func (c *Config) Validate() error {
 		return nil // the usual one
 	}
 	return (&console.Config{Addr: c.ConsoleAddr}).Validate()
+}
+
+// Listeners says that nothing of the demo needs a credential. Its inbox is the fake SendGrid's.
+func (c *Config) Listeners() []listen.Listener {
+	var all []listen.Listener
+	for _, l := range c.listeners() {
+		if l.addr != &c.InboxAddr {
+			all = append(all, listen.Listener{Flag: "--" + l.flag, Addr: *l.addr})
+		}
+	}
+	return all
+}
+
+// Tolerate has a demo in a container listen for other machines: its ports are reached only if they are published.
+func Tolerate(*pflag.FlagSet) (zerolog.Level, bool) {
+	for _, mark := range []string{"/.dockerenv", "/run/.containerenv"} { // Docker's and Podman's
+		if _, err := os.Stat(mark); err == nil {
+			return zerolog.WarnLevel, true
+		}
+	}
+	_, kubernetes := os.LookupEnv("KUBERNETES_SERVICE_HOST")
+	return zerolog.WarnLevel, kubernetes
 }
 
 // Run runs the demo and tells on out what there is to see.

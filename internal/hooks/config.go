@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/levenlabs/postmaster/internal/cmdutil"
+	"github.com/levenlabs/postmaster/internal/listen"
 	"github.com/levenlabs/postmaster/internal/unsubscribe"
 	"github.com/levenlabs/postmaster/pkg/job"
 )
@@ -48,6 +49,11 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.ArchiveKeep, "archive-keep", 7*24*time.Hour, "remove files of --archive after this; 0 keeps all")
 	fs.StringVar(&c.Environment, "environment", job.DefaultEnv, "name of this environment, whose events are accepted beside those of --accept-env")
 	c.Unsubscribe.AddFlags(fs)
+}
+
+// Listeners says that SendGrid must sign its events or give a password.
+func (c *Config) Listeners() []listen.Listener {
+	return []listen.Listener{{Flag: "--webhook-addr", Addr: c.Addr, Protected: !c.open(), Needs: "--webhook-public-key or --webhook-pass"}}
 }
 
 // Validate joins all faults.

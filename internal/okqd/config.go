@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/levenlabs/postmaster/internal/listen"
 	"github.com/levenlabs/postmaster/internal/okqd/local"
 	"github.com/levenlabs/postmaster/internal/okqd/redis"
 	"github.com/levenlabs/postmaster/internal/okqd/resp"
@@ -46,6 +47,11 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.WriteTimeout, "write-timeout", 30*time.Second, "time a client may take to accept a reply")
 	c.Local.AddFlags(fs)
 	c.Redis.AddFlags(fs)
+}
+
+// Listeners says that clients must give the password.
+func (c *Config) Listeners() []listen.Listener {
+	return []listen.Listener{{Flag: "--listen-addr", Addr: c.ListenAddr, Protected: c.Password != "", Needs: "--password"}}
 }
 
 // smallest are the least limits that leave the protocol usable.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/levenlabs/postmaster/internal/browserguard"
 	"github.com/levenlabs/postmaster/internal/sandbox/webhook"
 )
 
@@ -14,6 +15,7 @@ import (
 // value must be set: New fills in the rest.
 type Config struct {
 	ListenAddr     string
+	AllowHosts     browserguard.Hosts
 	WebhookURL     string // may hold user:pass; empty: no events are posted
 	Key            string // the API key to insist on; empty: any will do
 	PrivateKeyFile string // PEM, made if missing; empty: a new key each start
@@ -58,6 +60,7 @@ func DefaultDelays() Delays {
 func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	d := DefaultDelays()
 	fs.StringVar(&c.ListenAddr, "listen-addr", DefaultListenAddr, "address of the API and the inbox page")
+	c.AllowHosts.AddFlag(fs)
 	fs.StringVar(&c.WebhookURL, "webhook-url", "", "where events are posted, http://[user:pass@]host:port/ (empty: nowhere)")
 	fs.StringVar(&c.Key, "sendgrid-key", "", "API key that mails must come with (empty: any)")
 	fs.StringVar(&c.PrivateKeyFile, "private-key-file", "", "PEM file of the key that signs events, made if missing (empty: a new key each start)")

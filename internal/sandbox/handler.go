@@ -3,6 +3,7 @@ package sandbox
 import (
 	"net/http"
 
+	"github.com/levenlabs/postmaster/internal/browserguard"
 	"github.com/levenlabs/postmaster/internal/web"
 )
 
@@ -19,5 +20,6 @@ func (s *Sandbox) handler() http.Handler {
 		answerText(w, http.StatusNotFound, saysNoRoute)
 	})
 	mux.Handle("/", web.Secure(own))
-	return mux
+	guard := browserguard.Guard{AllowHosts: s.cfg.AllowHosts}
+	return guard.Handler(mux)
 }

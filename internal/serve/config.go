@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
 	"github.com/levenlabs/postmaster/internal/api"
 	"github.com/levenlabs/postmaster/internal/cmdutil"
 	"github.com/levenlabs/postmaster/internal/console"
 	"github.com/levenlabs/postmaster/internal/hooks"
+	"github.com/levenlabs/postmaster/internal/listen"
 	"github.com/levenlabs/postmaster/internal/okqd"
 	"github.com/levenlabs/postmaster/internal/queue"
 	"github.com/levenlabs/postmaster/internal/sendgrid"
@@ -52,6 +55,29 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	addr := fs.Lookup("okq-addr")
 	addr.DefValue, addr.Usage = "", addr.Usage+" (default: the embedded queue)"
 	c.Queue.Addrs = ""
+}
+
+// Listeners are those of all parts.
+func (c *Config) Listeners() []listen.Listener {
+	all := append(c.parts().Listeners(), c.Console.Listeners()...)
+	if c.embedsQueue() {
+		all = append(all, listen.Listener{Flag: "--okqd-listen-addr", Addr: c.OkqdAddr, Protected: c.Queue.Password != "", Needs: "--okq-password"})
+	}
+	return all
+}
+
+// flagsOf040 are the flags that postmaster 0.4.0 had, as far as serve has them.
+var flagsOf040 = []string{
+	"environment", "listen-addr", "log-level", "mongo-addr", "okq-addr", "okq-pool-size", "sendgrid-ip-pool", "sendgrid-key",
+	"webhook-addr", "webhook-pass",
+}
+
+// Tolerate has a process that was started with flags of 0.4.0 alone listen without credentials, as 0.4.0 did: its callers
+// have none.
+func Tolerate(fs *pflag.FlagSet) (zerolog.Level, bool) {
+	old := true
+	fs.Visit(func(f *pflag.Flag) { old = old && slices.Contains(flagsOf040, f.Name) })
+	return zerolog.ErrorLevel, old
 }
 
 // Validate joins all faults.
