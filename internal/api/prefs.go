@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/levenlabs/postmaster/pkg/job"
-	"github.com/levenlabs/postmaster/pkg/prefs"
 )
 
 // storeTimeout is how long a call waits for the store.
@@ -44,7 +43,7 @@ func (s *Server) movePrefs(ctx context.Context, p movePrefsParams) (success, err
 	if s.deps.Prefs == nil {
 		return success{}, errNoStore
 	}
-	if prefs.Key(p.OldEmail) == prefs.Key(p.NewEmail) {
+	if job.Key(p.OldEmail) == job.Key(p.NewEmail) {
 		return success{true}, nil // the same recipient
 	}
 	return success{true}, s.deps.Prefs.Move(ctx, p.OldEmail, p.NewEmail)

@@ -57,8 +57,8 @@ func TestMovePrefs(t *testing.T) {
 	withStores(t, func(t *testing.T, s *running, _ *okq.Client, _ *store.Stores) {
 		s.succeed(t, "Postmaster.UpdatePrefs", obj{"email": "old@example.com", "flags": 4})
 		s.succeed(t, "Postmaster.MovePrefs", obj{"oldEmail": "Old@example.com", "newEmail": "new@example.com"})
-		if o, n := s.flags(t, "old@example.com"), s.flags(t, "new@example.com"); o != 1 || n != 4 {
-			t.Errorf("old has %d, new has %d; want 1 and 4", o, n)
+		if o, n := s.flags(t, "old@example.com"), s.flags(t, "new@example.com"); o != 4 || n != 4 {
+			t.Errorf("old has %d, new has %d; want 4 and 4", o, n)
 		}
 		s.succeed(t, "Postmaster.MovePrefs", obj{"oldEmail": "none@example.com", "newEmail": "new@example.com"})
 		s.succeed(t, "Postmaster.MovePrefs", obj{"oldEmail": "New@example.com", "newEmail": "new@EXAMPLE.com"})

@@ -32,6 +32,7 @@ var migrations = []string{
 	prefs.SQLiteSchema + stats.SQLiteSchema + idempotency.SQLiteSchema,
 	stats.SQLiteGaps,
 	heartbeat.SQLiteSchema,
+	prefs.SQLiteKeys,
 }
 
 func openSQLite(ctx context.Context, path string) (*Stores, error) {
@@ -43,8 +44,12 @@ func openSQLite(ctx context.Context, path string) (*Stores, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("--sqlite: %s: %w", path, err), read.Close(), write.Close())
 	}
+	preferences, err := prefs.NewSQLite(ctx, read, write)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("--sqlite: %s: %w", path, err), records.Close(), read.Close(), write.Close())
+	}
 	return &Stores{
-		Prefs: prefs.NewSQLite(read, write),
+		Prefs: preferences,
 		Stats: records,
 		Keys:  idempotency.NewSQLite(read, write),
 		Beats: heartbeat.NewSQLite(read, write),

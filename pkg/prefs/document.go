@@ -1,8 +1,6 @@
 package prefs
 
 import (
-	"iter"
-	"math/bits"
 	"slices"
 	"time"
 
@@ -12,26 +10,43 @@ import (
 // A document is what is stored for one recipient. Every store reads it, lets the methods below change it and writes
 // it back only if nobody else has in between, so the rules are here and nowhere else.
 //
-// Each bit of the flags is a register of its own: it stands as the latest that was said of it, by the recipient
-// (own, since) or by SendGrid (outs, ins), and an opt-out wins a tie. Latest is a maximum and a set of times is a
-// set, so incidents commute and may repeat.
+// Each bit of the flags is a register of its own: its latest opt-out, by the recipient (own, since) or by a webhook
+// event (outs), against its latest opt-in. Where clocks leave a doubt about the order, the opt-out wins. Latest is a
+// maximum and a set of times is a set, so incidents commute and may repeat.
 type document struct {
-	flags   int64             // what all of the below comes to; 0: nobody ever said anything
-	own     int64             // the recipient's own word
-	since   time.Time         // when it was given, to the second; incidents before it are spent
-	outs    map[int]time.Time // by bit: the latest OptOut since
-	ins     map[int]time.Time // by bit: the latest OptIn since
-	bounces []time.Time       // sorted, no more than MaxIncidentTimes, as are:
+	flags   int64               // what all of the below comes to; 0: nobody ever said anything
+	own     int64               // the recipient's own word, and the opt-outs that Move brought
+	since   time.Time           // when it was given, to the second
+	outs    map[int][]time.Time // by bit: the latest OptOuts that no word has spent, sorted
+	ins     map[int]time.Time   // by bit: the latest OptIn
+	spent   map[int]spending    // by bit: the OptOuts that the recipient's own word ended
+	oldWord time.Time           // of a word that an older version stored, which does not tell what it was about
+	moved   []string            // the keys that Move copied to, sorted: OptOuts count for them too
+	bounces []time.Time         // sorted, no more than MaxIncidentTimes, as are:
 	spam    []time.Time
 	updated time.Time
 }
 
-// skew is how far SendGrid's clock may be ahead of ours. An incident from further ahead does not take part in telling
-// what was known when the recipient spoke.
-const skew = time.Hour
+// spending says which OptOuts an own word ended: those dated before it by more than margin, and those that had been
+// recorded by then.
+type spending struct {
+	before time.Time
+	known  []time.Time // sorted
+}
 
-// setFlags makes flags the recipient's own word, and tells whether that changed anything. What was known when they
-// spoke is thereby spent even if SendGrid dated it in the same second or, its clock being ahead, a little later.
+const (
+	// margin is how far the clocks of SendGrid and of our processes may be apart. Within it, a time of one says nothing
+	// about the order with a time of another: the opt-out counts.
+	margin = 15 * time.Minute
+	// skew is how far ahead of ours SendGrid's clock may be for an OptIn to be believed. One from further ahead would
+	// shut out all later OptOuts.
+	skew = time.Hour
+	// maxOuts is how many OptOuts of one bit are told apart, once spent, from those that come later.
+	maxOuts = 8
+)
+
+// setFlags makes flags the recipient's own word, and tells whether that changed anything. It is about the bits that it
+// changes: OptOuts of the others, which may be on their way, still count.
 func (d *document) setFlags(flags int64, at time.Time) bool {
 	if flags == 0 {
 		flags = job.FlagsAllAllowed
@@ -40,89 +55,53 @@ func (d *document) setFlags(flags int64, at time.Time) bool {
 	if d.flags == flags && d.own == flags && !since.After(d.since) {
 		return false // this call has been made before
 	}
-	since = later(since, d.since)
-	for _, times := range []map[int]time.Time{d.outs, d.ins} {
-		for _, t := range times {
-			if !t.Before(since) && t.Before(at.Add(skew)) {
-				since = t.Add(time.Second)
-			}
-		}
+	for bit := range bitsOf(d.flags &^ flags) {
+		d.spend(bit, since)
 	}
-	d.flags, d.own, d.since = flags, flags, since
-	d.outs, d.ins = nil, nil
+	d.since = later(d.since, since)
+	for bit := range bitsOf(flags) {
+		d.since = later(d.since, d.ins[bit])
+		delete(d.ins, bit)
+	}
+	d.flags, d.own = flags, flags
 	d.updated = later(d.updated, millisecond(at))
 	return true
 }
 
-// record adds an incident and tells whether that changed anything.
-func (d *document) record(in Incident) bool {
-	at := second(in.At)
-	changed := false
-	switch in.Kind {
-	case Bounce:
-		changed = insert(&d.bounces, at)
-	case SpamReport:
-		changed = insert(&d.spam, at)
-	case OptOut:
-		changed = d.say(&d.outs, in.Flags, at)
-	case OptIn:
-		changed = d.say(&d.ins, in.Flags, at)
+// spend ends the OptOuts of a bit that are known, and those that are dated clearly before at.
+func (d *document) spend(bit int, at time.Time) {
+	s := d.spent[bit]
+	s.before = later(s.before, at.Add(-margin))
+	s.known = union(s.known, d.outs[bit], maxOuts)
+	if d.spent == nil {
+		d.spent = map[int]spending{}
 	}
-	if changed {
-		d.updated = later(d.updated, at)
-	}
-	return changed
+	d.spent[bit] = s
+	delete(d.outs, bit)
 }
 
-// recordAll adds incidents and tells whether any of them changed anything.
-func (d *document) recordAll(incidents []Incident) bool {
-	changed := false
-	for _, in := range incidents {
-		changed = d.record(in) || changed
-	}
-	return changed
+// ends tells whether the word that s is of ended an OptOut of the time at.
+func (s spending) ends(at time.Time) bool {
+	_, known := slices.BinarySearchFunc(s.known, at, time.Time.Compare)
+	return known || at.Before(s.before)
 }
 
-// lost counts the incidents that opt out of something which is allowed all the same.
-func (d *document) lost(incidents []Incident) int {
-	n := 0
-	for _, in := range incidents {
-		if in.Kind == OptOut && in.Flags&^d.flags&^job.FlagsAllAllowed != 0 {
-			n++
-		}
-	}
-	return n
+// isSpent tells whether the recipient's own word ended an OptOut of the time at.
+func (d *document) isSpent(bit int, at time.Time) bool {
+	return d.spent[bit].ends(at) || !d.oldWord.IsZero() && at.Before(d.oldWord.Add(-margin))
 }
 
-// say notes at in times for each of the flags, and works out what that comes to.
-func (d *document) say(times *map[int]time.Time, flags int64, at time.Time) bool {
-	if at.Before(d.since) {
-		return false
-	}
-	changed := false
-	for bit := range bitsOf(flags) {
-		if old, ok := (*times)[bit]; ok && !at.After(old) {
-			continue
-		}
-		if *times == nil {
-			*times = map[int]time.Time{}
-		}
-		(*times)[bit], changed = at, true
-	}
-	if changed {
-		d.settle()
-	}
-	return changed
-}
-
-// settle works the flags out from what was said of each bit. It is due after every change of outs or ins; until the
-// first, the recipient's own word stands to the letter.
+// settle works the flags out from what was said of each bit. It is due after every change of outs or ins; where these
+// add nothing to the recipient's own word, that stands to the letter.
 func (d *document) settle() {
 	var flags int64
 	for bit := range 64 {
-		if _, out := d.optedOut(bit); out {
+		if d.optedOut(bit) {
 			flags |= 1 << bit
 		}
+	}
+	if flags == d.own&^job.FlagsAllAllowed {
+		flags = d.own
 	}
 	if flags == 0 {
 		flags = job.FlagsAllAllowed
@@ -130,71 +109,21 @@ func (d *document) settle() {
 	d.flags = flags
 }
 
-// optedOut tells whether and when the recipient opted out of the kind of mail that bit stands for.
-func (d *document) optedOut(bit int) (time.Time, bool) {
-	at, out := d.outs[bit]
-	if d.own>>bit&1 == 1 && bit > 0 && (!out || d.since.After(at)) {
-		at, out = d.since, true
-	}
-	in, ok := d.ins[bit]
-	return at, out && !(ok && in.After(at))
-}
-
-// take adds the opt-outs of from, each with its time, or as late as it must be to stand here: those of d remain.
-func (d *document) take(from *document) bool {
-	changed := false
-	for bit := range bitsOf(from.flags) {
-		if _, out := d.optedOut(bit); out {
-			continue
-		}
-		at, _ := from.optedOut(bit)
-		at = later(later(at, d.ins[bit]), d.since)
-		if d.outs == nil {
-			d.outs = map[int]time.Time{}
-		}
-		d.outs[bit], changed = at, true
-		d.updated = later(d.updated, at)
-	}
-	if changed {
-		d.settle()
-	}
-	return changed
-}
-
-// restricts tells whether there is any opt-out to move.
-func (d *document) restricts() bool { return d.flags&^job.FlagsAllAllowed != 0 }
-
-// clear takes the opt-outs away after they have been copied elsewhere. What happened to the address remains.
-func (d *document) clear(at time.Time) bool { return d.setFlags(job.FlagsAllAllowed, at) }
-
-// insert adds at to a sorted set of times that keeps the latest MaxIncidentTimes, and tells whether it is new there.
-func insert(times *[]time.Time, at time.Time) bool {
-	i, found := slices.BinarySearchFunc(*times, at, time.Time.Compare)
-	if found || i == 0 && len(*times) >= MaxIncidentTimes {
+// optedOut tells whether the recipient opted out of the kind of email that bit stands for. An OptIn counts against an
+// OptOut of the same clock if it is later, and against the recipient's own word if it is later without a doubt.
+func (d *document) optedOut(bit int) bool {
+	if bit == 0 {
 		return false
 	}
-	all := slices.Insert(*times, i, at)
-	*times = all[max(0, len(all)-MaxIncidentTimes):]
-	return true
-}
-
-// bitsOf yields the numbers of the bits that are set in flags, but for the reserved one.
-func bitsOf(flags int64) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for rest := uint64(flags &^ job.FlagsAllAllowed); rest != 0; rest &= rest - 1 {
-			if !yield(bits.TrailingZeros64(rest)) {
-				return
-			}
-		}
+	in := d.ins[bit]
+	if outs := d.outs[bit]; len(outs) > 0 && !in.After(outs[len(outs)-1]) {
+		return true
 	}
+	return d.own>>bit&1 == 1 && !in.After(d.since.Add(margin))
 }
 
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
-}
+// said tells whether there is anything that flags follow from.
+func (d *document) said() bool { return d.own != 0 || len(d.outs)+len(d.ins) > 0 }
 
-func second(t time.Time) time.Time      { return t.UTC().Truncate(time.Second) }
-func millisecond(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
+// restricts tells whether the recipient opted out of anything.
+func (d *document) restricts() bool { return d.flags&^job.FlagsAllAllowed != 0 }

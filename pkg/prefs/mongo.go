@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/levenlabs/postmaster/pkg/database"
+	"github.com/levenlabs/postmaster/pkg/job"
 )
 
 // Mongo keeps preferences in the collection "emails". A write replaces what was read before only if nobody else has
@@ -50,35 +52,29 @@ func (m *Mongo) Close() error {
 
 // SetFlags implements Store.
 func (m *Mongo) SetFlags(ctx context.Context, address string, flags int64, at time.Time) error {
-	return m.update(ctx, "set flags", []string{Key(address)}, func(_ string, d *document) bool {
+	return m.update(ctx, "set flags", []string{address}, func(_ string, d *document) bool {
 		return d.setFlags(flags, at)
 	})
 }
 
-// Move implements Store. The old address is cleared only if it still has what was copied.
+// Move implements Store. The old address is marked last, and only if it still has what was copied: an OptOut that was
+// folded before is copied, and one that is folded after finds the mark.
 func (m *Mongo) Move(ctx context.Context, oldAddress, newAddress string) error {
-	from, to := Key(oldAddress), Key(newAddress)
-	if from == to {
+	if job.Key(oldAddress) == job.Key(newAddress) {
 		return nil
 	}
-	if err := m.keys.finished(); err != nil {
-		return err
-	}
 	for round := range maxRounds {
-		recipients, err := m.load(ctx, []string{from})
+		old, err := m.one(ctx, oldAddress)
 		if err != nil {
 			return available(fmt.Errorf("move flags: %w", err))
 		}
-		old := recipients[from]
-		if old == nil || !old.restricts() {
-			return nil
-		}
-		err = m.update(ctx, "move flags", []string{to}, func(_ string, d *document) bool { return d.take(&old.document) })
-		if err != nil {
+		if err := m.copyTo(ctx, &old.document, newAddress); err != nil {
 			return err
 		}
-		old.clear(time.Now())
-		done, err := m.store(ctx, []*recipient{old})
+		if !old.moveTo(job.Key(newAddress)) {
+			return nil
+		}
+		done, err := m.store(ctx, old.models(copies(oldAddress)))
 		if err != nil {
 			return available(fmt.Errorf("move flags: %w", err))
 		}
@@ -92,51 +88,73 @@ func (m *Mongo) Move(ctx context.Context, oldAddress, newAddress string) error {
 	return fmt.Errorf("%w: move flags: %w", ErrUnavailable, errContention)
 }
 
-// Record implements Store.
-func (m *Mongo) Record(ctx context.Context, incidents []Incident) (int, error) {
-	lists := byRecipient(incidents)
-	keys := make([]string, 0, len(lists))
-	for key := range lists {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys) // so that two writers of the same recipients do not wait for each other in a circle
-	lost := 0
-	for some := range slices.Chunk(keys, maxTogether) {
-		losses := map[string]int{} // of the last try
-		err := m.update(ctx, "record incidents", some, func(key string, d *document) bool {
-			changed := d.recordAll(lists[key])
-			losses[key] = d.lost(lists[key])
-			return changed
+// copyTo gives address the opt-outs of old, and those it was moved to in turn.
+func (m *Mongo) copyTo(ctx context.Context, old *document, address string) error {
+	seen := map[string]bool{}
+	for next := []string{address}; len(next) > 0; {
+		var moved []string
+		err := m.update(ctx, "move flags", next, func(key string, d *document) bool {
+			seen[key] = true
+			moved = append(moved, d.moved...)
+			return d.take(old)
 		})
 		if err != nil {
-			return 0, err
+			return err
 		}
-		for _, n := range losses {
-			lost += n
+		next = slices.DeleteFunc(moved, func(key string) bool { return seen[key] })
+	}
+	return nil
+}
+
+// Record implements Store.
+func (m *Mongo) Record(ctx context.Context, incidents []Incident) (int, error) {
+	lost := 0
+	spread := newSpread(arrived(incidents, time.Now()))
+	for lists := spread.next(); lists != nil; lists = spread.next() {
+		for some := range slices.Chunk(lists.addresses, maxTogether) {
+			losses := map[string]int{} // of the last try
+			err := m.update(ctx, "record incidents", some, func(key string, d *document) bool {
+				list := lists.byKey[key]
+				changed := d.recordAll(list)
+				losses[key] = d.lost(list)
+				spread.from(list, d)
+				return changed
+			})
+			if err != nil {
+				return 0, err
+			}
+			for _, n := range losses {
+				lost += n
+			}
 		}
 	}
 	return lost, nil
 }
 
-// update changes the documents of keys; one that does not exist is an empty one. change is called again after another
-// writer got ahead, and reports that it has nothing to do where it already took effect.
-func (m *Mongo) update(ctx context.Context, doing string, keys []string, change func(string, *document) bool) error {
+// update changes the documents of addresses; one that does not exist is an empty one. change is called again after
+// another writer got ahead, and reports that it has nothing to do where it already took effect.
+func (m *Mongo) update(ctx context.Context, doing string, addresses []string, change func(string, *document) bool) error {
+	if err := m.keys.finished(); err != nil {
+		return err
+	}
 	for round := range maxRounds {
-		recipients, err := m.load(ctx, keys)
+		recipients, err := m.load(ctx, addresses)
 		if err != nil {
 			return available(fmt.Errorf("%s: %w", doing, err))
 		}
-		var changed []*recipient
-		for _, key := range keys {
+		var models []mongo.WriteModel
+		spelled := byKey(addresses)
+		for _, key := range slices.Sorted(maps.Keys(spelled)) { // two writers of the same recipients must not wait in a circle
 			r := recipients[key]
 			if r == nil {
 				r = &recipient{key: key}
 			}
-			if change(key, &r.document) {
-				changed = append(changed, r)
+			copies := copiesOf(spelled[key])
+			if change(key, &r.document) || !r.agrees(copies) {
+				models = append(models, r.models(copies)...)
 			}
 		}
-		done, err := m.store(ctx, changed)
+		done, err := m.store(ctx, models)
 		if err != nil {
 			return available(fmt.Errorf("%s: %w", doing, err))
 		}
@@ -151,13 +169,9 @@ func (m *Mongo) update(ctx context.Context, doing string, keys []string, change 
 }
 
 // store writes documents back and tells whether all of them were as they had been read.
-func (m *Mongo) store(ctx context.Context, recipients []*recipient) (bool, error) {
-	if len(recipients) == 0 {
+func (m *Mongo) store(ctx context.Context, models []mongo.WriteModel) (bool, error) {
+	if len(models) == 0 {
 		return true, nil
-	}
-	models := make([]mongo.WriteModel, len(recipients))
-	for i, r := range recipients {
-		models[i] = r.model()
 	}
 	result, err := m.emails.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
 	met, err := database.Duplicates(err)

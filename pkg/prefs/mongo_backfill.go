@@ -11,13 +11,16 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/levenlabs/postmaster/pkg/job"
 )
 
-// A backfill gives each document that 0.4.0 stored under a mixed-case address the field k: its Key. It takes the
-// addresses in order, a page at a time, and skips those that have k, so it may end at any point and start again.
+// A backfill gives each document that an older version stored under another spelling than its key the field ck: its key.
+// It takes the addresses in order, a page at a time, and skips those that have ck, so it may end at any point and start
+// again. (25f7307 had a field k, in lower case, which its own back-fill keeps.)
 //
-// The index over k is made when all are done. Its presence says so: until then, what is stored for a recipient may not
-// all be found, and Flags does not answer. Where it is there, documents that a 0.4.0 still running has added since are
+// The index over ck is made when all are done. Its presence says so: until then, what is stored for a recipient may not
+// all be found, and Flags does not answer. Where it is there, documents that an older process still running has added since are
 // looked for behind the work.
 type backfill struct {
 	emails *mongo.Collection
@@ -32,12 +35,13 @@ const (
 	backfillWait  = 3 * time.Second // how long NewMongo waits for it
 	backfillRetry = 5 * time.Second // after an error
 	pageTimeout   = 2 * time.Minute // a page of a large collection without any mixed case reads all of it
-	keyIndex      = "k_1"
+	keyField      = "ck"
+	keyIndex      = keyField + "_1"
 )
 
 var errBackfill = fmt.Errorf("%w: the addresses stored by an older version are being indexed", ErrUnavailable)
 
-// mixedCase matches what Key may change. Letters beyond ASCII are told apart here, not in the database.
+// mixedCase matches what job.Key may change. Letters beyond ASCII are told apart here, not in the database.
 const mixedCase = `[A-Z]|[^\x00-\x7F]`
 
 func startBackfill(ctx context.Context, emails *mongo.Collection, log zerolog.Logger) (*backfill, error) {
@@ -104,14 +108,14 @@ func (b *backfill) pages(ctx context.Context) error {
 	}
 }
 
-// page returns the next addresses that have no k and may need one.
+// page returns the next addresses that have no key and may need one.
 func (b *backfill) page(ctx context.Context, last string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
 	cursor, err := b.emails.Find(ctx,
 		bson.D{
 			{Key: "_id", Value: bson.D{{Key: "$gt", Value: last}, {Key: "$regex", Value: mixedCase}}},
-			{Key: "k", Value: bson.D{{Key: "$exists", Value: false}}},
+			{Key: keyField, Value: bson.D{{Key: "$exists", Value: false}}},
 		},
 		options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(backfillPage).
 			SetProjection(bson.D{{Key: "_id", Value: 1}}))
@@ -134,9 +138,9 @@ func (b *backfill) page(ctx context.Context, last string) ([]string, error) {
 func (b *backfill) fill(ctx context.Context, ids []string) error {
 	var models []mongo.WriteModel
 	for _, id := range ids {
-		if key := Key(id); key != id {
+		if key := job.Key(id); key != id {
 			models = append(models, mongo.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: id}}).
-				SetUpdate(bson.D{{Key: "$set", Value: bson.D{{Key: "k", Value: key}}}}))
+				SetUpdate(bson.D{{Key: "$set", Value: bson.D{{Key: keyField, Value: key}}}}))
 		}
 	}
 	if len(models) == 0 {
@@ -152,7 +156,7 @@ func (b *backfill) index(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
 	defer cancel()
 	_, err := b.emails.Indexes().CreateOne(ctx, mongo.IndexModel{
-		Keys:    bson.D{{Key: "k", Value: 1}},
+		Keys:    bson.D{{Key: keyField, Value: 1}},
 		Options: options.Index().SetName(keyIndex).SetSparse(true),
 	})
 	if err != nil {

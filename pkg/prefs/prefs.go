@@ -1,14 +1,13 @@
 // Package prefs keeps who does not want what: each recipient's opt-out flags, and the bounces and spam reports their
 // address has had. It knows nothing of queues or of SendGrid.
 //
-// A recipient is an address with its letter case folded: A@Example.com and a@example.com are one (see Key). Documents
-// that postmaster 0.4.0 stored under a mixed-case address count for that recipient too.
+// A recipient is a mailbox, in whatever spelling its address comes (see job.Key). What older versions stored under
+// another spelling counts for that recipient too.
 package prefs
 
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 )
 
@@ -22,15 +21,17 @@ type Store interface {
 	// One that is missing from the result has opted out of nothing: job.FlagsAllAllowed.
 	Flags(ctx context.Context, addresses []string) (map[string]int64, error)
 
-	// About returns what is known of a recipient, incidents the oldest first. Bounces and spam reports that 0.4.0 stored
-	// under a mixed-case address are not among it.
+	// About returns what is known of a recipient, incidents the oldest first.
 	About(ctx context.Context, address string) (About, error)
 
-	// SetFlags replaces an address's flags: the recipient's own word, which stands until an opt-out made later than at.
+	// SetFlags replaces an address's flags: the recipient's own word, given at the time at. It ends opt-outs of the kinds
+	// that it newly allows, if they have been recorded or are dated clearly before at. All others still count, whenever
+	// they are recorded: in doubt the opt-out wins.
 	SetFlags(ctx context.Context, address string, flags int64, at time.Time) error
 
-	// Move gives newAddress the flags of oldAddress, beside any opt-outs of its own, and then removes them from the old.
-	// Nothing stored for the old one changes nothing. A crash in between leaves both, never neither.
+	// Move gives newAddress the opt-outs of oldAddress, beside any of its own. The old address keeps them, as email to it
+	// may be queued, and OptOuts that are recorded for it later count for both. A crash in between leaves the old address
+	// as it was.
 	Move(ctx context.Context, oldAddress, newAddress string) error
 
 	// Record adds incidents, in any order and any number of times with the same result. It counts the opt-outs that
@@ -42,7 +43,7 @@ type Store interface {
 type Incident struct {
 	Address string
 	Kind    Kind
-	At      time.Time // to the second, by SendGrid's clock
+	At      time.Time // to the second, by SendGrid's clock; zero: when it is recorded
 	Flags   int64     // OptOut: what to opt out of
 }
 
@@ -59,6 +60,3 @@ const (
 
 // MaxIncidentTimes is how many times of bounces, and of spam reports, are kept for an address: the latest.
 const MaxIncidentTimes = 100
-
-// Key is the name that an address's preferences are kept under.
-func Key(address string) string { return strings.ToLower(address) }

@@ -3,12 +3,11 @@ package prefs
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/levenlabs/postmaster/pkg/database"
+	"github.com/levenlabs/postmaster/pkg/job"
 )
 
 // SQLiteSchema makes the table of an SQLite store. f is repeated out of doc for people who look into the file.
@@ -19,97 +18,83 @@ CREATE TABLE emails (
 	doc     TEXT    NOT NULL              -- all that is known, as JSON
 ) STRICT, WITHOUT ROWID;`
 
+// SQLiteKeys adds to a file that has SQLiteSchema what is stored under other spellings than job.Key, and where Move
+// leads. It is no part of doc, which a 25f7307 that still runs replaces.
+const SQLiteKeys = `
+ALTER TABLE emails ADD COLUMN ck TEXT NOT NULL DEFAULT '';   -- the key, where it is not the address
+ALTER TABLE emails ADD COLUMN mv TEXT NOT NULL DEFAULT '[]'; -- the keys that it was moved to, as JSON
+CREATE INDEX emails_ck ON emails (ck) WHERE ck != '';`
+
 // SQLite keeps preferences in a table of an SQLite file.
 type SQLite struct{ read, write *sql.DB }
 
-// NewSQLite returns a store over a file that has SQLiteSchema. The transactions of write must begin immediate.
-func NewSQLite(read, write *sql.DB) *SQLite { return &SQLite{read, write} }
-
-// row is a document as JSON.
-type row struct {
-	Flags   int64             `json:"f,omitempty"`
-	Own     int64             `json:"of,omitempty"`
-	Since   time.Time         `json:"ot,omitzero"`
-	Outs    map[int]time.Time `json:"o,omitempty"`
-	Ins     map[int]time.Time `json:"i,omitempty"`
-	Bounces []time.Time       `json:"b,omitempty"`
-	Spam    []time.Time       `json:"s,omitempty"`
-	Updated time.Time         `json:"ts"`
-}
-
-// Flags implements Store.
-func (s *SQLite) Flags(ctx context.Context, addresses []string) (map[string]int64, error) {
-	keys := make([]string, len(addresses))
-	for i, a := range addresses {
-		keys[i] = Key(a)
+// NewSQLite returns a store over a file that has SQLiteSchema and SQLiteKeys, once everything in it is found by its key.
+// The transactions of write must begin immediate.
+func NewSQLite(ctx context.Context, read, write *sql.DB) (*SQLite, error) {
+	s := &SQLite{read, write}
+	if err := s.fillKeys(ctx); err != nil {
+		return nil, available(fmt.Errorf("index the addresses stored by an older version: %w", err))
 	}
-	list, err := json.Marshal(keys)
-	if err != nil {
-		return nil, fmt.Errorf("read flags: %w", err)
-	}
-	rows, err := s.read.QueryContext(ctx,
-		`SELECT address, f FROM emails WHERE f != 0 AND address IN (SELECT value FROM json_each(?))`, string(list))
-	if err != nil {
-		return nil, available(fmt.Errorf("read flags: %w", err))
-	}
-	defer rows.Close()
-	byKey := map[string]int64{}
-	for rows.Next() {
-		var key string
-		var flags int64
-		if err := rows.Scan(&key, &flags); err != nil {
-			return nil, fmt.Errorf("read flags: %w", err)
-		}
-		byKey[key] = flags
-	}
-	if err := rows.Err(); err != nil {
-		return nil, available(fmt.Errorf("read flags: %w", err))
-	}
-	return byAddress(addresses, byKey), nil
-}
-
-// About implements Store.
-func (s *SQLite) About(ctx context.Context, address string) (About, error) {
-	d, err := load(ctx, s.read, Key(address))
-	if err != nil {
-		return About{}, available(fmt.Errorf("read recipient: %w", err))
-	}
-	return d.about(), nil
+	return s, nil
 }
 
 // SetFlags implements Store.
 func (s *SQLite) SetFlags(ctx context.Context, address string, flags int64, at time.Time) error {
 	return s.inTransaction(ctx, "set flags", func(tx *sql.Tx) error {
-		return update(ctx, tx, Key(address), func(d *document) bool { return d.setFlags(flags, at) })
+		return update(ctx, tx, []string{address}, func(_ string, d *document) bool { return d.setFlags(flags, at) })
 	})
 }
 
-// Move implements Store. Here copy and removal are one transaction.
+// Move implements Store. Here all of it is one transaction.
 func (s *SQLite) Move(ctx context.Context, oldAddress, newAddress string) error {
-	from, to := Key(oldAddress), Key(newAddress)
-	if from == to {
+	to := job.Key(newAddress)
+	if job.Key(oldAddress) == to {
 		return nil
 	}
 	return s.inTransaction(ctx, "move flags", func(tx *sql.Tx) error {
-		old, err := load(ctx, tx, from)
-		if err != nil || !old.restricts() {
+		var old document
+		err := update(ctx, tx, []string{oldAddress}, func(_ string, d *document) bool {
+			changed := d.moveTo(to)
+			old = *d
+			return changed
+		})
+		if err != nil {
 			return err
 		}
-		if err := update(ctx, tx, to, func(d *document) bool { return d.take(old) }); err != nil {
-			return err
-		}
-		return update(ctx, tx, from, func(d *document) bool { return d.clear(time.Now()) })
+		return copyTo(ctx, tx, &old, newAddress)
 	})
+}
+
+// copyTo gives address the opt-outs of old, and those it was moved to in turn.
+func copyTo(ctx context.Context, tx *sql.Tx, old *document, address string) error {
+	seen := map[string]bool{}
+	for next := []string{address}; len(next) > 0; next = next[1:] {
+		err := update(ctx, tx, next[:1], func(key string, d *document) bool {
+			if seen[key] {
+				return false
+			}
+			seen[key] = true
+			next = append(next, d.moved...)
+			return d.take(old)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Record implements Store.
 func (s *SQLite) Record(ctx context.Context, incidents []Incident) (int, error) {
 	lost := 0
 	err := s.inTransaction(ctx, "record incidents", func(tx *sql.Tx) error {
-		for key, list := range byRecipient(incidents) {
-			err := update(ctx, tx, key, func(d *document) bool {
+		spread := newSpread(arrived(incidents, time.Now()))
+		for lists := spread.next(); lists != nil; lists = spread.next() {
+			err := update(ctx, tx, lists.addresses, func(key string, d *document) bool {
+				list := lists.byKey[key]
 				changed := d.recordAll(list)
 				lost += d.lost(list)
+				spread.from(list, d)
 				return changed
 			})
 			if err != nil {
@@ -126,40 +111,4 @@ func (s *SQLite) inTransaction(ctx context.Context, doing string, f func(*sql.Tx
 		return available(fmt.Errorf("%s: %w", doing, err))
 	}
 	return nil
-}
-
-// update changes the document of key; one that does not exist is an empty one.
-func update(ctx context.Context, tx *sql.Tx, key string, change func(*document) bool) error {
-	d, err := load(ctx, tx, key)
-	if err != nil || !change(d) {
-		return err
-	}
-	doc, err := json.Marshal(row{d.flags, d.own, d.since, d.outs, d.ins, d.bounces, d.spam, d.updated})
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO emails (address, f, doc) VALUES (?, ?, ?)
-		ON CONFLICT (address) DO UPDATE SET f = excluded.f, doc = excluded.doc`, key, d.flags, string(doc))
-	return err
-}
-
-// A reader is a transaction, or the file as it is now.
-type reader interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-func load(ctx context.Context, from reader, key string) (*document, error) {
-	var doc []byte
-	err := from.QueryRowContext(ctx, `SELECT doc FROM emails WHERE address = ?`, key).Scan(&doc)
-	if errors.Is(err, sql.ErrNoRows) {
-		return &document{}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var r row
-	if err := json.Unmarshal(doc, &r); err != nil {
-		return nil, fmt.Errorf("%w: stored preferences: %w", database.ErrDocument, err)
-	}
-	return &document{r.Flags, r.Own, r.Since, r.Outs, r.Ins, r.Bounces, r.Spam, r.Updated}, nil
 }

@@ -177,10 +177,8 @@ func TestMoveTakesTheFlagsAlong(t *testing.T) {
 		for range 2 { // a caller who heard nothing asks again
 			move(t, s, "old@Example.com", "New@example.com")
 			wantFlags(t, s, "new@example.com", 4|8) // its own opt-outs are not lost
-			wantFlags(t, s, "old@example.com", 1)
+			wantFlags(t, s, "old@example.com", 4)   // email to it may be queued
 		}
-		record(t, s, out("old@example.com", 4, noon)) // repeated from before
-		wantFlags(t, s, "old@example.com", 1)
 	})
 }
 

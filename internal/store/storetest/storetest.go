@@ -2,6 +2,8 @@
 package storetest
 
 import (
+	_ "embed"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -31,6 +33,20 @@ func OnEach(t *testing.T, test func(t *testing.T, s *store.Stores)) {
 // SQLite is a file that does not exist yet.
 func SQLite(tb testing.TB) store.Config {
 	return store.Config{SQLite: filepath.Join(tb.TempDir(), "pm.db")}
+}
+
+//go:embed testdata/25f7307.db
+var of25f7307 []byte
+
+// SQLiteOf25f7307 is a file that the programs of commit 25f7307 wrote: they took the preferences and webhook events that
+// pkg/prefs/testdata/emails-25f7307.json shows, and sent the emails of pkg/stats/testdata/records-25f7307.json.
+func SQLiteOf25f7307(tb testing.TB) store.Config {
+	tb.Helper()
+	cfg := SQLite(tb)
+	if err := os.WriteFile(cfg.SQLite, of25f7307, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return cfg
 }
 
 // Mongo is an empty database.
