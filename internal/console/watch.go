@@ -104,6 +104,9 @@ func (w *watch) keep(statuses []okq.QueueStatus, traffic map[string]okq.Traffic,
 			w.paused[q] = s.Total > 0
 			continue
 		}
+		if !job.HoldsWork(s.Queue) {
+			continue
+		}
 		seen[s.Queue] = s
 	}
 	for name := range w.queues {

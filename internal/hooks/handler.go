@@ -26,6 +26,7 @@ type handler struct {
 	budget   budget
 	pace     connlimit.Pace // of a body
 	pusher   Pusher
+	presence presence
 	archive  *archive.Writer // nil: none
 	metrics  *metrics
 	log      zerolog.Logger
@@ -150,6 +151,7 @@ func (h *handler) keep(ctx context.Context, b *batch, body *share) *refusal {
 		err := push(ctx, h.pusher, b.events, body.pushed)
 		h.metrics.pushSecs.Observe(time.Since(start).Seconds())
 		if err != nil {
+			h.presence.suspend()
 			return refuse(http.StatusServiceUnavailable, reasonOkq).because(err)
 		}
 	}

@@ -13,6 +13,8 @@ import (
 // contents then.
 type Pusher interface {
 	PushAll(ctx context.Context, events []okq.Event, opts ...okq.PushOption) []error
+	// Attend counts as a consumer of the event's queue until ctx ends.
+	Attend(ctx context.Context, mark okq.Event)
 }
 
 const (

@@ -10,6 +10,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -119,6 +120,11 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		}
 	}
 	s.handler.pace = s.patience.body
+	present, leave := context.WithCancel(ctx)
+	var presence sync.WaitGroup
+	presence.Go(func() { s.handler.presence.run(present, s.handler.pusher) })
+	defer presence.Wait()
+	defer leave()
 	srv := s.httpServer()
 	served := make(chan error, 1)
 	go func() { served <- s.serve(srv) }()

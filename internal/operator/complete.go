@@ -49,7 +49,7 @@ func queueNames(ctx context.Context, client *okq.Client) []string {
 	}
 	var names []string
 	for _, s := range statuses {
-		if _, marker := job.PausedBy(s.Queue); !marker {
+		if job.HoldsWork(s.Queue) {
 			names = append(names, s.Queue)
 		}
 	}

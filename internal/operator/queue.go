@@ -66,7 +66,7 @@ func standings(ctx context.Context, client *okq.Client, names []string) ([]stand
 			return nil, err
 		}
 		for _, s := range others {
-			if _, marker := job.PausedBy(s.Queue); !marker && !slices.Contains(names, s.Queue) {
+			if job.HoldsWork(s.Queue) && !slices.Contains(names, s.Queue) {
 				names = append(names, s.Queue)
 			}
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
-	"time"
 
 	"github.com/levenlabs/postmaster/pkg/okq"
 )
@@ -21,8 +20,8 @@ type batch struct {
 	jobs context.Context
 	wg   sync.WaitGroup
 
-	// lag is foldLag of this round.
-	lag func() time.Duration
+	// look makes one check of the evidence for this round.
+	look func()
 
 	mu    sync.Mutex // protects again
 	again []*mail    // those that go round again: SendGrid did not take them through no fault of theirs
@@ -71,7 +70,7 @@ func (g *grip) hold(gate *gate, left []*mail) {
 // preferences anew, since it may come an hour after the last.
 func (b *batch) round(mails []*mail) []*mail {
 	b.again = nil
-	b.lag = sync.OnceValue(b.foldLag)
+	b.look = sync.OnceFunc(func() { b.w.evidence.look(b.waiting) })
 	mails = b.recall(mails)
 	mails, suspects := b.split(mails)
 	b.send(b.prepare(mails))

@@ -26,6 +26,7 @@ type metrics struct {
 	storeAway    prometheus.Gauge
 	events       *prometheus.CounterVec // type: SendGrid's or "other"; result: folded unknown foreign bad
 	foldLag      prometheus.Gauge
+	evidence     prometheus.Gauge
 	optOutsLost  prometheus.Counter
 }
 
@@ -62,13 +63,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		pauses:    prometheus.NewCounter(prometheus.CounterOpts{Name: "pm_worker_rate_limit_pauses_total", Help: "Pauses that SendGrid asked for by 429."}),
 		storeAway: gauge("store_unavailable", "1 while a store does not answer or refuses what is not about one document."),
 		events:    counter("events_total", "Webhook events by type and what became of them.", "type", "result"),
+		evidence:  gauge("evidence_possible", "1 while webhook events can arrive and be folded; emails of unknown outcome wait while it is 0."),
 		foldLag:   gauge("fold_lag_seconds", "Age of the latest event of the last fold."),
 		optOutsLost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "pm_worker_opt_outs_lost_total", Help: "Opt-outs of webhook events that changed nothing, as the recipient opted in after them.",
 		}),
 	}
 	reg.MustRegister(m.jobs, m.outcomes, m.dead, m.unknown, m.attempts, m.sendSeconds, m.storeSeconds, m.backlog, m.oldest, m.paused, m.inFlight, m.inHand,
-		m.breaker, m.pauses, m.storeAway, m.events, m.foldLag, m.optOutsLost)
+		m.breaker, m.pauses, m.storeAway, m.events, m.foldLag, m.evidence, m.optOutsLost)
+	m.evidence.Set(1)
 	m.zero()
 	return m
 }

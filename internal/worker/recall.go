@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"time"
 
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/stats"
@@ -84,12 +83,13 @@ func (b *batch) judge(m *mail) bool {
 	return true
 }
 
-// doubtful decides about a mail that SendGrid may or may not have: it waits for an event until --evidence-wait after
-// the attempt, longer if events wait to be folded, and then does what the mail, or --unknown, says.
+// doubtful decides about a mail that SendGrid may or may not have: it waits for an event until events could arrive and be
+// folded for all of --evidence-wait since the attempt, and then does what the mail, or --unknown, says.
 func (b *batch) doubtful(m *mail, rec *stats.Record) bool {
-	left := b.w.cfg.EvidenceWait - time.Since(rec.Attempted)
-	if left <= 0 && b.lag()+left > 0 {
-		left = lookAgain
+	left := b.w.evidence.left(rec.Attempted, b.w.cfg.EvidenceWait)
+	if left <= lookAgain {
+		b.look()
+		left = b.w.evidence.left(rec.Attempted, b.w.cfg.EvidenceWait)
 	}
 	if left > 0 {
 		b.beside(m, func(m *mail) { b.w.later(b.jobs, m, left) })

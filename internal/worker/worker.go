@@ -61,6 +61,7 @@ type Worker struct {
 	settles  *group[stats.Settlement, struct{}]
 	tokens   tokens
 	pauses   *pauses
+	evidence *evidence
 	suspects chan struct{} // held by the one job that is decoded alone, see suspect.go
 }
 
@@ -84,6 +85,7 @@ func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (
 	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "pm_worker_gate_stuck", Help: "1 while sending is stopped and nothing is under way that could end that.",
 	}, w.gate.stuck))
+	w.evidence = newEvidence(deps, cfg.Lease, log, w.m)
 	w.pauses = newPauses(deps.Queue, log, w.m, cfg.Queues)
 	w.begins = newGroup(groupSize, groupFlights, groupPace, w.writeAttempts)
 	w.settles = newGroup(groupSize, groupFlights, groupPace, w.writeSettlements)
@@ -117,6 +119,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	watch.Go(func() { w.watchBacklog(watching) })
 	watch.Go(func() { w.pauses.watch(watching) })
 	watch.Go(func() { w.beat(watching) })
+	if w.deps.Stats != nil {
+		watch.Go(func() { w.evidence.watch(watching) })
+	}
 	err = running.Wait()
 	stopWatching()
 	watch.Wait()
@@ -125,10 +130,12 @@ func (w *Worker) Run(ctx context.Context) error {
 	return err
 }
 
+// nobody is the ID of no email.
+const nobody = job.ID("000000000000000000000000")
+
 // awaitStore returns once the store has answered. A worker that takes jobs before would only hold them; one that is
 // killed and started again while the store is away would even wear out their deliveries.
 func (w *Worker) awaitStore(ctx context.Context) error {
-	nobody := job.ID("000000000000000000000000")
 	return w.stored(ctx, "lookup", func(ctx context.Context) error {
 		if _, err := w.deps.Stats.Lookup(ctx, []job.ID{nobody}); err != nil {
 			return err

@@ -43,6 +43,18 @@ func (b *bell) wait(ctx context.Context, d time.Duration) (bool, error) {
 	return reply != "", nil
 }
 
+// ping finds out whether the connection is there, and opens it if need be.
+func (b *bell) ping(ctx context.Context) error {
+	if b.conn == nil {
+		return b.open(ctx)
+	}
+	_, err := b.call(ctx, b.client.opts.Timeout, "PING")
+	if err != nil {
+		b.close()
+	}
+	return err
+}
+
 func (b *bell) open(ctx context.Context) error {
 	conn, err := b.client.dialer.dial(ctx)
 	if err != nil {
