@@ -174,8 +174,8 @@ func checkMails(t *testing.T, api *client.Client, sendgrid *sandbox.Sandbox, sen
 		return true
 	})
 	doubled := 0
-	for _, n := range sendgrid.AllAccepted() {
-		doubled += n - 1
+	for _, a := range sendgrid.AllAccepted() {
+		doubled += a.Count - 1
 	}
 	if doubled > 0 {
 		t.Errorf("%d mails were sent again", doubled)

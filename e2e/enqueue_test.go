@@ -95,8 +95,8 @@ func (c *callers) sentOnce() {
 	}
 	accepted := map[string]int{}
 	process.Eventually(c.t, 3*time.Minute, "every mail at SendGrid", func() bool {
-		for id, n := range c.sendgrid.AllAccepted() {
-			accepted[id] = n
+		for id, a := range c.sendgrid.AllAccepted() {
+			accepted[id] = a.Count
 		}
 		return len(accepted) >= len(heard)
 	})
@@ -109,9 +109,9 @@ func (c *callers) sentOnce() {
 		statuses, err := queue.Status(c.t.Context(), job.QueueEmailNormal)
 		return err == nil && statuses[0].Total == 0
 	})
-	for id, n := range c.sendgrid.AllAccepted() {
-		if n != 1 || !heard[id] {
-			c.t.Errorf("SendGrid accepted %s %d times; a caller heard of it: %v", id, n, heard[id])
+	for id, a := range c.sendgrid.AllAccepted() {
+		if a.Count != 1 || !heard[id] {
+			c.t.Errorf("SendGrid accepted %s %d times; a caller heard of it: %v", id, a.Count, heard[id])
 		}
 	}
 	c.t.Logf("SendGrid accepted %d mails", len(accepted))

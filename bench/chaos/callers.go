@@ -94,7 +94,7 @@ func (c *callers) next() *job.Email {
 
 // call enqueues e, again and again if it has a key. A call that ctx cuts off is not counted.
 func (c *callers) call(ctx context.Context, api *client.Client, e *job.Email) {
-	m := mail{uniqueID: e.UniqueID, hold: e.OnUnknown == job.OnUnknownHold, keyed: e.IdempotencyKey != ""}
+	m := mail{uniqueID: e.UniqueID, to: e.To, hold: e.OnUnknown == job.OnUnknownHold, keyed: e.IdempotencyKey != ""}
 	tries := 1
 	if m.keyed {
 		tries = keyedTries

@@ -28,6 +28,11 @@ var faultKinds = []fault{
 	{"slow network", nil, func(r *row) (string, func() error, error) {
 		return r.poison("is slow", `{"type":"latency","attributes":{"latency":400,"jitter":300}}`)
 	}},
+	{"database refuses", nil, refuseWrites},
+	{"slow disk", canTrace, func(r *row) (string, func() error, error) {
+		return r.trace("okqd's disk is slow", "delay_enter=500000")
+	}},
+	{"failing disk", canTrace, func(r *row) (string, func() error, error) { return r.trace("okqd's disk fails", "error=EIO:when=1") }},
 	{"SendGrid 429", nil, menu(faults.Sometimes(faults.TooMany, .5))},
 	{"SendGrid 5xx", nil, menu(faults.Sometimes(faults.Unavailable, .5), faults.Sometimes(faults.BadGateway, .5))},
 	{"SendGrid hangs", nil, menu(faults.Sometimes(faults.Hang, .5))},

@@ -23,6 +23,7 @@ type ledger struct {
 // A mail is what a caller asked for.
 type mail struct {
 	uniqueID string
+	to       string
 	hold     bool // onUnknown
 	keyed    bool // with an idempotencyKey: tried until acknowledged
 }

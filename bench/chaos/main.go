@@ -29,11 +29,12 @@ import (
 
 // config is the flags.
 type config struct {
-	duration time.Duration // of the faults, for each row; the drain comes after it
-	seed     uint64
-	rate     float64 // mails a second
-	mongo    string
-	bin      string // folder of the built programs
+	duration    time.Duration // of the faults, for each row; the drain comes after it
+	seed        uint64
+	rate        float64 // mails a second
+	maxAttempts int     // of the workers
+	mongo       string
+	bin         string // folder of the built programs
 }
 
 func main() {
@@ -41,6 +42,7 @@ func main() {
 	flag.DurationVar(&cfg.duration, "d", 2*time.Minute, "how long things go wrong, for each row")
 	flag.Uint64Var(&cfg.seed, "seed", uint64(rand.Uint32()), "of the faults, their victims and times: repeats a run as far as the clocks let it")
 	flag.Float64Var(&cfg.rate, "rate", 50, "mails enqueued per second")
+	flag.IntVar(&cfg.maxAttempts, "max-attempts", 1000, "--max-attempts of the workers; with 1, every unknown outcome becomes a dead letter")
 	rows := flag.String("rows", "local,redis,sentinel", "engines of okqd, one after the other")
 	report := flag.String("report", "", "also append the report to this file, as Markdown")
 	flag.Parse()

@@ -89,6 +89,16 @@ func (p *program) heard(line []byte) {
 	}
 }
 
+// pid returns its process, 0 while it does not run.
+func (p *program) pid() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd == nil || p.cmd.Process == nil {
+		return 0
+	}
+	return p.cmd.Process.Pid
+}
+
 func (p *program) isHeld() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

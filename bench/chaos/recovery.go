@@ -15,7 +15,8 @@ type recovery struct {
 }
 
 const (
-	recoveryLimit = 2 * time.Minute
+	// recoveryLimit is longer than the pause between two trials of a circuit breaker that has been open for minutes.
+	recoveryLimit = 6 * time.Minute
 	probeTimeout  = time.Second
 	probeEvery    = 50 * time.Millisecond
 )

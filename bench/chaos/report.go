@@ -16,6 +16,7 @@ func (v *verdict) faulty() (list []string) {
 		{!v.drained.done, "the queues did not drain"},
 		{v.lost > 0, fmt.Sprintf("%d mails lost", v.lost)},
 		{v.unexplained > 0, fmt.Sprintf("%d mails sent twice without a reason", v.unexplained)},
+		{v.late > 0, fmt.Sprintf("%d mails sent after an opt-out", v.late)},
 		{v.keysTwice > 0, fmt.Sprintf("%d idempotency keys with two mails", v.keysTwice)},
 		{v.unfolded > 0, fmt.Sprintf("%d events not folded", v.unfolded)},
 		{v.panics > 0, fmt.Sprintf("%d panics", v.panics)},
@@ -38,10 +39,13 @@ func (v *verdict) markdown() string {
 	line("mails acknowledged", len(v.ledger.acked))
 	line("of these accepted by SendGrid", v.sent)
 	line("held, as asked, for an unknown outcome, and not with SendGrid", v.heldUnsent)
+	line("dropped by an operator; recipient opted out", fmt.Sprintf("%d; %d", v.dropped, v.optedOut))
 	line("**lost**", v.lost)
 	line("outcomes that a worker did not learn", v.ledger.unknown)
 	line("sent twice because of that, as asked", v.explained)
 	line("**sent twice without a reason**", v.unexplained)
+	line("operators: letters requeued; letters dropped; pauses; opt-outs; moves of preferences", v.did)
+	line(fmt.Sprintf("**sent more than %v after an opt-out** (during faults that delay what was begun)", optOutGrace), fmt.Sprintf("%d (%d)", v.late, v.unjudged))
 	line("**idempotency keys with two mails**", v.keysTwice)
 	line("webhook POSTs; not answered 200", fmt.Sprintf("%d; %d", v.posts, v.fell))
 	line("events answered 200", v.told)

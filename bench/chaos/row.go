@@ -19,6 +19,8 @@ type row struct {
 	dice  *rand.Rand
 	began time.Time
 
+	operators *operators
+
 	failovers int // of Redis, that Sentinels brought about
 
 	mu      sync.Mutex // protects the fields below
@@ -75,7 +77,9 @@ func (r *row) torment(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stop()
+	r.operators = newOperators(r.sys)
 	wg.Go(func() { r.sys.callers.run(calling) })
+	wg.Go(func() { r.operators.run(calling) })
 	return r.strikeAll(ctx)
 }
 

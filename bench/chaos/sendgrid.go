@@ -61,8 +61,14 @@ func (s *sendGrid) accepted(id string) (int, error) {
 	return answer.Count, err
 }
 
-// allAccepted is how often each mail was accepted, of those that were.
-func (s *sendGrid) allAccepted(ctx context.Context) (map[string]int, error) {
+// An acceptance says how often SendGrid accepted an email, and when last.
+type acceptance struct {
+	count int
+	last  time.Time
+}
+
+// allAccepted returns the emails that were accepted, by id.
+func (s *sendGrid) allAccepted(ctx context.Context) (map[string]acceptance, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/api/accepted", nil)
 	if err != nil {
 		return nil, err
@@ -72,18 +78,19 @@ func (s *sendGrid) allAccepted(ctx context.Context) (map[string]int, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	all := map[string]int{}
+	all := map[string]acceptance{}
 	for d := json.NewDecoder(resp.Body); ; {
 		var mail struct {
 			ID    string
 			Count int
+			Last  int64
 		}
 		if err := d.Decode(&mail); errors.Is(err, io.EOF) {
 			return all, nil
 		} else if err != nil {
 			return nil, err
 		}
-		all[mail.ID] = mail.Count
+		all[mail.ID] = acceptance{mail.Count, time.UnixMilli(mail.Last)}
 	}
 }
 

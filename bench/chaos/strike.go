@@ -18,7 +18,25 @@ const (
 	shortest, longest = time.Second, 8 * time.Second // of a fault
 	lull              = 4 * time.Second              // between faults, at most
 	twoAtOnce         = 4                            // one time in so many
+
+	// A long fault lasts longer than leases and --evidence-wait. In runs of less than longRun it is shorter than otherwise.
+	longEvery                     = 8 // one fault in so many, if there is time
+	longRun                       = 15 * time.Minute
+	shortestLong, longestLong     = 3 * time.Minute, 10 * time.Minute
+	shortestLonger, longestLonger = 20 * time.Second, 40 * time.Second
 )
+
+// length draws how long a fault lasts.
+func (r *row) length() time.Duration {
+	if r.dice.IntN(longEvery) > 0 {
+		return r.between(shortest, longest)
+	}
+	long := r.between(shortestLonger, longestLonger)
+	if r.duration >= longRun {
+		long = r.between(shortestLong, longestLong)
+	}
+	return max(shortest, min(long, r.duration-r.watch.now()))
+}
 
 // strikeAll has faults strike, each kind once before any comes again, until the time is over.
 func (r *row) strikeAll(ctx context.Context) error {
@@ -56,7 +74,7 @@ func (r *row) shuffled() (deck []fault) {
 
 // strikeOnce lets faults last for a while, mends them, and waits until the system serves again.
 func (r *row) strikeOnce(ctx context.Context, faults []fault) error {
-	e := event{at: r.watch.now(), lasted: r.between(shortest, longest)}
+	e := event{at: r.watch.now(), lasted: r.length()}
 	var whats []string
 	var mends []func() error
 	for _, f := range faults {

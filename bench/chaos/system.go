@@ -22,8 +22,11 @@ const (
 	hooksCount  = 2
 )
 
-// evidenceWait is short, so that unknown outcomes come up in minutes.
-const evidenceWait = 10 * time.Second
+const (
+	// evidenceWait is short, so that unknown outcomes come up in minutes.
+	evidenceWait = 10 * time.Second
+	sendTimeout  = 3 * time.Second
+)
 
 // A system is all processes of a row.
 type system struct {
@@ -41,6 +44,7 @@ type system struct {
 	okq        *okq.Client
 	sendgrid   *sendGrid
 	relay      *relay
+	refusals   *refusals // between the proxies and the database
 	ledger     *ledger
 	callers    *callers
 
@@ -89,7 +93,12 @@ func (s *system) database(client string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	u.Host, err = s.network.connect(client, "mongo", u.Host)
+	if s.refusals == nil {
+		if s.refusals, err = newRefusals(u.Host); err != nil {
+			return "", err
+		}
+	}
+	u.Host, err = s.network.connect(client, "mongo", s.refusals.addr)
 	return u.String(), err
 }
 
@@ -143,7 +152,7 @@ func (s *system) startHooks(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.run(ctx, name, "pm-hooks", nil, "--webhook-addr", addr, "--ops-addr", "", "--okq-addr", queues, "--webhook-public-key", key, "--accept-env", "chaos")
+		s.run(ctx, name, "pm-hooks", nil, "--webhook-addr", addr, "--ops-addr", "", "--okq-addr", queues, "--webhook-public-key", key)
 		target, err := s.network.connect("relay", name, addr)
 		if err != nil {
 			return err
@@ -171,9 +180,13 @@ func (s *system) startWorkers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		concurrency := "64"
+		if i == workerCount-1 {
+			concurrency = "1" // the least there is
+		}
 		s.run(ctx, name, "pm-worker", s.ledger.read, "--ops-addr", "", "--okq-addr", queues, "--mongo-addr", db, "--sendgrid-url", "http://"+sendgrid,
-			"--sendgrid-key", "SG.chaos", "--environment", "chaos", "--concurrency", "64", "--evidence-wait", evidenceWait.String(), "--max-attempts", "1000",
-			"--send-timeout", "3s", "--drain-wait", "5s", "--lease", "6s")
+			"--sendgrid-key", "SG.chaos", "--concurrency", concurrency, "--evidence-wait", evidenceWait.String(), "--max-attempts", fmt.Sprint(s.maxAttempts),
+			"--send-timeout", sendTimeout.String(), "--drain-wait", "5s", "--lease", "6s")
 	}
 	return nil
 }
@@ -254,6 +267,9 @@ func (s *system) close() {
 	s.network.close()
 	if s.relay != nil {
 		s.relay.close()
+	}
+	if s.refusals != nil {
+		s.refusals.close()
 	}
 	if s.okq != nil {
 		s.okq.Close()

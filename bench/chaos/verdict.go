@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -18,20 +19,23 @@ type verdict struct {
 	row      *row
 	drained  drained
 	ledger   *ledger
-	accepted map[string]int         // by SendGrid: mail → how often
-	dead     map[string]string      // mail → reason
+	accepted map[string]acceptance  // by SendGrid
+	dead     map[string]string      // email → reason
+	did      operated               // by the operators
 	events   map[string][]job.Event // that SendGrid was told 200 for
 
 	sent, lost, heldUnsent      int
 	explained, unexplained      int // accepted more than once
 	keysTwice                   int // keys with more than one mail sent
+	optedOut, dropped           int // emails that SendGrid does not have, rightly
+	late, unjudged              int // emails to recipients that had opted out; of those: during faults that delay what was begun
 	unfolded, told, posts, fell int
 	ends, panics                int
 }
 
 // judge compares what each side knows.
 func (r *row) judge(ctx context.Context, d drained) (*verdict, error) {
-	v := &verdict{row: r, drained: d, ledger: r.sys.ledger.snapshot(), events: r.sys.relay.events(), dead: map[string]string{}}
+	v := &verdict{row: r, drained: d, did: r.operators.result(), ledger: r.sys.ledger.snapshot(), events: r.sys.relay.events(), dead: map[string]string{}}
 	var err error
 	if v.accepted, err = r.sys.sendgrid.allAccepted(ctx); err != nil {
 		return nil, err
@@ -65,22 +69,27 @@ func (v *verdict) readDead(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("dead letter %q: %w", l.ID, err)
 			}
-			v.dead[letter.ID] = letter.Reason
+			id, _, _ := strings.Cut(letter.ID, ".")
+			v.dead[id] = letter.Reason
 		}
 	}
 }
 
-// countMails: a mail may die of nothing but an unknown outcome that its caller wanted held, and be sent twice only if a
-// worker said that it sends it again without knowing, of a mail that its caller did not want held.
+// countMails: a mail may die of nothing but an unknown outcome that its caller wanted held (or any with --max-attempts 1),
+// and be sent twice only if a worker said that it sends it again without knowing, of a mail that its caller did not want
+// held, or if an operator requeued its dead letter.
 func (v *verdict) countMails() {
 	keys := map[string]int{}
 	for id, m := range v.ledger.acked {
-		n := v.accepted[id]
-		switch {
+		switch n := v.accepted[id].count; {
 		case n > 0:
 			v.sent++
-		case m.hold && v.dead[id] == job.ReasonUnknown:
+		case (m.hold || v.row.maxAttempts == 1) && v.dead[id] == job.ReasonUnknown:
 			v.heldUnsent++
+		case v.did.dropped[id]:
+			v.dropped++
+		case !v.did.optOutOf(m.to).IsZero():
+			v.optedOut++
 		default:
 			v.lost++
 			fmt.Printf("lost: %s (%s), dead letter: %q\n", id, m.uniqueID, v.dead[id])
@@ -89,14 +98,19 @@ func (v *verdict) countMails() {
 			keys[m.uniqueID]++
 		}
 	}
-	for id, n := range v.accepted {
-		switch {
+	for id, a := range v.accepted {
+		v.countLate(v.ledger.acked[id].to, a.last)
+		knowingly := v.did.requeued[id]
+		if !v.ledger.acked[id].hold {
+			knowingly += v.ledger.resent[id]
+		}
+		switch n := a.count; {
 		case n < 2:
-		case n-1 <= v.ledger.resent[id] && !v.ledger.acked[id].hold:
+		case n-1 <= knowingly:
 			v.explained++
 		default:
 			v.unexplained++
-			fmt.Printf("accepted %d times: %s, sent again knowingly %d times\n", n, id, v.ledger.resent[id])
+			fmt.Printf("accepted %d times: %s, sent again knowingly %d times, requeued %d times\n", n, id, v.ledger.resent[id], v.did.requeued[id])
 		}
 	}
 	for _, n := range keys {
@@ -104,6 +118,23 @@ func (v *verdict) countMails() {
 			v.keysTwice++
 		}
 	}
+}
+
+// optOutGrace is the time after an opt-out in which an attempt may still begin, and the time that an attempt may take.
+const optOutGrace = 2*time.Second + sendTimeout
+
+// countLate counts an email that SendGrid accepted after its recipient had opted out.
+func (v *verdict) countLate(to string, accepted time.Time) {
+	optedOut := v.did.optOutOf(to)
+	if optedOut.IsZero() || accepted.Sub(optedOut) < optOutGrace {
+		return
+	}
+	if v.row.delayed(accepted) {
+		v.unjudged++
+		return
+	}
+	v.late++
+	fmt.Printf("sent %v after the opt-out of %s\n", accepted.Sub(optedOut).Round(time.Millisecond), to)
 }
 
 // countEvents looks for the trace of each event in its mail's record.

@@ -131,12 +131,13 @@ func (s *Sandbox) apiAllAccepted(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	out := bufio.NewWriterSize(w, 64<<10)
 	defer out.Flush() //nolint:errcheck // the client may have gone
-	for id, n := range s.AllAccepted() {
-		if n < least {
+	for id, a := range s.AllAccepted() {
+		if a.Count < least {
 			continue
 		}
 		line := append(appendString([]byte(`{"id":`), id), `,"count":`...)
-		if _, err := out.Write(append(strconv.AppendInt(line, int64(n), 10), "}\n"...)); err != nil {
+		line = append(strconv.AppendInt(line, int64(a.Count), 10), `,"last":`...)
+		if _, err := out.Write(append(strconv.AppendInt(line, a.Last.UnixMilli(), 10), "}\n"...)); err != nil {
 			return
 		}
 	}

@@ -32,7 +32,7 @@ func (s *Sandbox) DeleteMails() {
 func (s *Sandbox) Accepted(statsID string) int { return s.tally.times(statsID) }
 
 // AllAccepted is a snapshot of every pmStatsID accepted so far with its count.
-func (s *Sandbox) AllAccepted() iter.Seq2[string, int] { return s.tally.all() }
+func (s *Sandbox) AllAccepted() iter.Seq2[string, Acceptance] { return s.tally.all() }
 
 // Counters is a snapshot.
 func (s *Sandbox) Counters() Counters {

@@ -151,9 +151,9 @@ func TestInboxKeepsTheNewestAndCountersCountAll(t *testing.T) {
 		t.Errorf("%d kept, want the newest 10, newest first", len(mails))
 	}
 	all := 0
-	for id, n := range s.AllAccepted() {
-		if all++; n != 1 || len(id) != 1 {
-			t.Errorf("%q accepted %d times, want 1", id, n)
+	for id, a := range s.AllAccepted() {
+		if all++; a.Count != 1 || len(id) != 1 {
+			t.Errorf("%q accepted %d times, want 1", id, a.Count)
 		}
 	}
 	if all != 25 || s.Accepted("a") != 1 {

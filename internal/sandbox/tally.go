@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/levenlabs/postmaster/internal/sandbox/mailsend"
 	"github.com/levenlabs/postmaster/internal/sandbox/webhook"
@@ -26,20 +27,33 @@ type Counters struct {
 	Webhook    webhook.Counts   `json:"webhook"`
 }
 
-// tally counts, and knows how often each pmStatsID was accepted. Ours are 24
+// An Acceptance says how often an email was accepted, and when last.
+type Acceptance struct {
+	Count int
+	Last  time.Time
+}
+
+// tally counts, and knows how often each pmStatsID was accepted, and when last. Ours are 24
 // hex digits and are kept as 12 bytes, so that millions fit.
 type tally struct {
 	mu     sync.Mutex // protects the fields below
 	counts Counters   // Webhook is filled in by the reader
-	ids    map[[12]byte]uint32
-	others map[string]uint32
+	ids    map[[12]byte]accepted
+	others map[string]accepted
 }
+
+type accepted struct {
+	count uint32
+	last  int64 // unix milliseconds
+}
+
+func (a accepted) again() accepted { return accepted{a.count + 1, time.Now().UnixMilli()} }
 
 func newTally() *tally {
 	return &tally{
 		counts: Counters{Refused: map[int]int64{}, Faults: map[string]int64{}, Events: map[Kind]int64{}},
-		ids:    map[[12]byte]uint32{},
-		others: map[string]uint32{},
+		ids:    map[[12]byte]accepted{},
+		others: map[string]accepted{},
 	}
 }
 
@@ -68,36 +82,36 @@ func (t *tally) accepted(m *mailsend.Mail) {
 
 func (t *tally) countLocked(id string) uint32 {
 	if key, ok := compact(id); ok {
-		t.ids[key]++
-		return t.ids[key]
+		t.ids[key] = t.ids[key].again()
+		return t.ids[key].count
 	}
-	t.others[id]++
-	return t.others[id]
+	t.others[id] = t.others[id].again()
+	return t.others[id].count
 }
 
 func (t *tally) times(id string) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if key, ok := compact(id); ok {
-		return int(t.ids[key])
+		return int(t.ids[key].count)
 	}
-	return int(t.others[id])
+	return int(t.others[id].count)
 }
 
 // all are the ids accepted so far, in no order; what is accepted meanwhile
 // waits for the copy only, not for the reader.
-func (t *tally) all() iter.Seq2[string, int] {
+func (t *tally) all() iter.Seq2[string, Acceptance] {
 	t.mu.Lock()
 	ids, others := maps.Clone(t.ids), maps.Clone(t.others)
 	t.mu.Unlock()
-	return func(yield func(string, int) bool) {
-		for key, n := range ids {
-			if !yield(hex.EncodeToString(key[:]), int(n)) {
+	return func(yield func(string, Acceptance) bool) {
+		for key, a := range ids {
+			if !yield(hex.EncodeToString(key[:]), Acceptance{int(a.count), time.UnixMilli(a.last)}) {
 				return
 			}
 		}
-		for id, n := range others {
-			if !yield(id, int(n)) {
+		for id, a := range others {
+			if !yield(id, Acceptance{int(a.count), time.UnixMilli(a.last)}) {
 				return
 			}
 		}
