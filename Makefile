@@ -1,7 +1,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help build test cases planted test-fast test-race test-heavy test-deploy test-k8s image man fault-worker lint fmt fuzz bench bench-go bench-footprint bench-peers fault-hooks bench-worker bench-api bench-hooks bench-okq chaos services services-down
+.PHONY: help build test cases planted test-fast test-race test-heavy test-deploy test-k8s image man fault-worker lint fmt fuzz bench bench-go bench-footprint bench-peers fault-hooks bench-worker bench-latency bench-api bench-hooks bench-okq chaos services services-down
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ chaos: ## The whole system while everything goes wrong, with services of its own
 
 bench-worker: ## pm-worker: drain and fold, against MongoDB (PM_TEST_MONGO)
 	cd bench && go run ./worker
+
+bench-latency: ## One email at a time, Enqueue to SendGrid: p50, p99 and the parts (PM_TEST_MONGO)
+	cd bench && go run ./latency
 
 bench-api: ## pm-api: Enqueue of 1 KiB onto okqd's disk, against a net/http server that only reads and answers
 	cd bench && go run ./api

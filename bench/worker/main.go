@@ -20,16 +20,17 @@ func main() {
 	events := flag.Int("events", 200_000, "events of the fold")
 	inFlight := flag.Int("concurrency", 256, "pm-worker's --concurrency")
 	store := flag.String("store", "mongo", "mongo, sqlite or none")
+	only := flag.Duration("only", -1, "the one latency of SendGrid to measure, without the fold; all if negative")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *store, *mails, *events, *inFlight); err != nil {
+	if err := run(ctx, *store, *mails, *events, *inFlight, *only); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, store string, mails, events, inFlight int) error {
+func run(ctx context.Context, store string, mails, events, inFlight int, only time.Duration) error {
 	dir, err := os.MkdirTemp("", "pm-bench-")
 	if err != nil {
 		return err
@@ -41,6 +42,9 @@ func run(ctx context.Context, store string, mails, events, inFlight int) error {
 	}
 	defer b.tearDown()
 	for _, latency := range []time.Duration{200 * time.Millisecond, 100 * time.Millisecond, 50 * time.Millisecond, 20 * time.Millisecond, 0} {
+		if only >= 0 && latency != only {
+			continue
+		}
 		n, turns := mails, 3
 		if latency != 50*time.Millisecond && latency != 0 { // those that have no target
 			n, turns = mails/2, 1
@@ -49,7 +53,7 @@ func run(ctx context.Context, store string, mails, events, inFlight int) error {
 			return fmt.Errorf("drain at %v: %w", latency, err)
 		}
 	}
-	if store == "none" {
+	if store == "none" || only >= 0 {
 		return nil
 	}
 	if err := b.fold(ctx, events); err != nil {

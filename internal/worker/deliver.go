@@ -20,6 +20,8 @@ func (b *batch) deliver(m *mail) {
 	if !w.starts.acquire(b.waiting) {
 		return
 	}
+	w.underWay.Add(1)
+	defer w.underWay.Add(-1)
 	posted := sync.OnceFunc(w.starts.release)
 	defer posted()
 	if w.rate.Wait(b.waiting) != nil {

@@ -8,16 +8,17 @@ import (
 )
 
 // A group makes few calls of many: what comes while calls are under way, or within a pace after the last one began, goes
-// into the next one. So the size of a call follows the load, and who comes alone waits for nothing.
+// into the next one. So the size of a call follows the load. The pace does too: an item that comes alone waits for nothing,
+// however soon it comes after another.
 type group[T, R any] struct {
 	size, flights int
-	pace          time.Duration // the least between the beginnings of two calls
+	pace          func() time.Duration // the least between the beginnings of two calls, now
 	call          func(context.Context, []T) ([]R, error)
 
 	mu      sync.Mutex // protects the fields below, and those of members and flights
 	waiting []*member[T, R]
 	flying  int
-	next    time.Time // when the next call may begin
+	last    time.Time // when the last call began, or is to
 	wg      sync.WaitGroup
 }
 
@@ -38,7 +39,7 @@ type flight struct {
 }
 
 // newGroup makes calls of up to size items, up to flights of them at a time. A call gives one result for each item.
-func newGroup[T, R any](size, flights int, pace time.Duration, call func(context.Context, []T) ([]R, error)) *group[T, R] {
+func newGroup[T, R any](size, flights int, pace func() time.Duration, call func(context.Context, []T) ([]R, error)) *group[T, R] {
 	return &group[T, R]{size: size, flights: flights, pace: pace, call: call}
 }
 
@@ -110,12 +111,12 @@ func (g *group[T, R]) turn() time.Duration {
 		return 0
 	}
 	now := time.Now()
-	if g.next.Before(now) {
-		g.next = now
+	next := g.last.Add(g.pace())
+	if next.Before(now) {
+		next = now
 	}
-	wait := g.next.Sub(now)
-	g.next = g.next.Add(g.pace)
-	return wait
+	g.last = next
+	return next.Sub(now)
 }
 
 // board takes those who wait onto a flight; without any, the flight's goroutine is to end.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,8 +42,10 @@ const (
 	batchSize    = 256 // mails that are looked up and permitted together
 	groupSize    = 512
 	groupFlights = 2 // one group is written while the answer of the other is on its way
-	// groupPace makes groups large while SendGrid takes its time: small ones cost the database more for each mail.
+	// groupPace makes groups large while SendGrid takes its time: small ones cost the database more for each mail. It
+	// applies in full from company emails under way on.
 	groupPace = 15 * time.Millisecond
+	company   = 17
 )
 
 // A Worker consumes queues until its Run ends.
@@ -56,6 +59,8 @@ type Worker struct {
 
 	starts *starts
 	posts  chan struct{} // holds one for each mail at SendGrid's
+
+	underWay atomic.Int64 // mails from the start of an attempt to the end of what follows from it
 
 	begins   *group[stats.Attempt, bool]
 	settles  *group[stats.Settlement, struct{}]
@@ -87,9 +92,15 @@ func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (
 	}, w.gate.stuck))
 	w.evidence = newEvidence(deps, cfg.Lease, log, w.m)
 	w.pauses = newPauses(deps.Queue, log, w.m, cfg.Queues)
-	w.begins = newGroup(groupSize, groupFlights, groupPace, w.writeAttempts)
-	w.settles = newGroup(groupSize, groupFlights, groupPace, w.writeSettlements)
+	w.begins = newGroup(groupSize, groupFlights, w.pace, w.writeAttempts)
+	w.settles = newGroup(groupSize, groupFlights, w.pace, w.writeSettlements)
 	return w, nil
+}
+
+// pace is how far apart calls to the ledger begin: the more emails are under way, the farther, and for one alone not at all.
+func (w *Worker) pace() time.Duration {
+	others := max(int(w.underWay.Load())-1, 0)
+	return groupPace * time.Duration(min(others, company-1)) / (company - 1)
 }
 
 // Ready returns an error while a store keeps the worker from sending, or while sending is stopped for no reason.
