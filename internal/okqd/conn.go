@@ -35,6 +35,7 @@ type conn struct {
 	name     string
 	consumer engine.Consumer // nil until QREGISTER
 	pipeline *pipeline       // nil while idle
+	left     func() bool     // see engine.Room
 	reserved int64           // of srv.inflight
 	held     int64           // of srv.replies
 	timed    bool            // a read deadline is set
@@ -60,7 +61,8 @@ func newConn(s *Server, nc net.Conn) *conn {
 		limits = unauthenticatedLimits()
 	}
 	return &conn{
-		srv: s, nc: nc, id: id, authed: authed, peer: peerOf(nc.RemoteAddr()), began: time.Now(),
+		left: func() bool { return clientLeft(nc) },
+		srv:  s, nc: nc, id: id, authed: authed, peer: peerOf(nc.RemoteAddr()), began: time.Now(),
 		log: s.log.With().Int64("conn", id).Stringer("addr", nc.RemoteAddr()).Logger(),
 		r:   resp.NewReader(nc, limits), w: resp.NewWriter(nc),
 	}

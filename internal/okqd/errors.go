@@ -17,6 +17,7 @@ const (
 	errBadValue        = "ERR bad " // + what + " value: " + why
 	errTooBusy         = "ERR too busy to process NOBLOCK event"
 	errDiskFull        = "ERR disk full: pushes are refused until there is room, pops and acks go on"
+	errUnconfirmed     = "ERR not confirmed in time: it may be done or not, repeat it with the same id"
 	errUnexpected      = "ERR unexpected server-side error"
 	errTooManyClients  = "ERR max number of clients reached"
 	errNoMemory        = "ERR too busy to take a command of this size"
@@ -44,6 +45,8 @@ func errorReply(op *engine.Op) string {
 		return errTooBusy
 	case errors.Is(err, engine.ErrDiskFull):
 		return errDiskFull
+	case errors.Is(err, engine.ErrUnconfirmed):
+		return errUnconfirmed
 	default:
 		return errUnexpected
 	}

@@ -30,6 +30,7 @@ var pipelines = sync.Pool{New: func() any { return &pipeline{room: engine.Room{B
 func (c *conn) later() *pipeline {
 	if c.pipeline == nil {
 		c.pipeline = pipelines.Get().(*pipeline)
+		c.pipeline.room.Left = c.left
 	}
 	return c.pipeline
 }
@@ -77,7 +78,7 @@ func (c *conn) execute(ctx context.Context) {
 	if cap(p.room.Buf) > flushSize {
 		p.room.Buf = nil
 	}
-	p.room.Buf = p.room.Buf[:0]
+	p.room.Buf, p.room.Left = p.room.Buf[:0], nil
 	c.pipeline = nil
 	pipelines.Put(p)
 }

@@ -43,8 +43,12 @@ type Server struct {
 	unknown  *unauthenticated // those of conns that are not known
 }
 
-// drainTimeout is how long running commands may take after Run's context ended.
-const drainTimeout = 5 * time.Second
+const (
+	// drainTimeout is how long running commands may take after Run's context ended.
+	drainTimeout = 5 * time.Second
+	// cutTimeout is how long connections may take to end after that.
+	cutTimeout = time.Second
+)
 
 // New returns a Server that Listen and Run bring up. cfg is valid.
 func New(cfg Config, log zerolog.Logger, reg *prometheus.Registry) *Server {
@@ -115,8 +119,15 @@ func (s *Server) Ready(ctx context.Context) error {
 // early, with an error, when the engine cannot go on.
 func (s *Server) Run(ctx context.Context) error {
 	if s.ln == nil {
-		if err := s.Listen(); err != nil {
-			return err
+		listening := make(chan error, 1)
+		go func() { listening <- s.Listen() }()
+		select {
+		case err := <-listening:
+			if err != nil {
+				return err
+			}
+		case <-ctx.Done(): // a disk may take long to be read, or not answer
+			return ctx.Err()
 		}
 	}
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))
@@ -126,22 +137,24 @@ func (s *Server) Run(ctx context.Context) error {
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	commands, cut := context.WithCancel(context.WithoutCancel(ctx)) // those begun go on when ctx has ended
+	defer cut()
 	var conns sync.WaitGroup
 	acceptDone := make(chan error, 1)
-	go func() { acceptDone <- s.accept(ctx, &conns) }()
+	go func() { acceptDone <- s.accept(ctx, commands, &conns) }()
 
 	select {
 	case err := <-engineDone:
 		return fmt.Errorf("queue storage: %w", err) // the process ends; nothing can be promised to connections
 	case err := <-acceptDone:
-		s.drain(&conns)
+		s.drain(&conns, cut)
 		stopEngine()
 		return errors.Join(err, <-engineDone)
 	}
 }
 
-// accept serves connections until ctx ends.
-func (s *Server) accept(ctx context.Context, conns *sync.WaitGroup) error {
+// accept serves connections until ctx ends. Their commands may go on until the context commands does.
+func (s *Server) accept(ctx, commands context.Context, conns *sync.WaitGroup) error {
 	stop := context.AfterFunc(ctx, func() {
 		s.draining.Store(true)
 		s.ln.Close()
@@ -170,7 +183,7 @@ func (s *Server) accept(ctx context.Context, conns *sync.WaitGroup) error {
 		}
 		conns.Go(func() {
 			defer s.remove(c)
-			c.serve(ctx)
+			c.serve(commands)
 		})
 	}
 }
@@ -217,12 +230,21 @@ func (s *Server) removeLocked(c *conn) {
 	}
 }
 
-// drain ends all connections: the idle ones now, the others after the commands that they have begun.
-func (s *Server) drain(conns *sync.WaitGroup) {
+// drain ends all connections: the idle ones now, the others after the commands that they have begun, and what is not done
+// by then is cut off. What even that does not end, such as a read of a disk that does not answer, is left behind.
+func (s *Server) drain(conns *sync.WaitGroup, cut func()) {
 	s.each((*conn).interrupt)
-	timer := time.AfterFunc(drainTimeout, func() { s.each((*conn).kill) })
-	defer timer.Stop()
-	conns.Wait()
+	ended := make(chan struct{})
+	go func() { conns.Wait(); close(ended) }()
+	for _, patience := range []time.Duration{drainTimeout, cutTimeout} {
+		select {
+		case <-ended:
+			return
+		case <-time.After(patience):
+			cut()
+			s.each((*conn).kill)
+		}
+	}
 }
 
 func (s *Server) each(do func(*conn)) {

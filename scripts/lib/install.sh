@@ -26,6 +26,7 @@ install_packages() {
   package mount mount
   package node nodejs # of whoever has it, and npm likewise: other sources of node bring npm along
   package npm npm
+  package strace strace # makes a disk slow
   [ -n "$(chromium)" ] || missing+=(chromium)
   [ ${#missing[@]} -gt 0 ] || return 0
   say "apt-get install ${missing[*]}"

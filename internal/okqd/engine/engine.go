@@ -19,6 +19,7 @@ type Engine interface {
 
 	// Exec carries out ops in order, as if nothing else happened between them, and puts the outcome into each.
 	// When it returns, whatever the results tell is durable, and stays so after kill -9.
+	// It waits no longer than ctx lasts; then each Err is ErrUnconfirmed, and what was popped is ready again.
 	// It returns how many it did: at least one, and fewer than all when the contents that it gives back
 	// reach room.Budget bytes.
 	Exec(ctx context.Context, ops []Op, room *Room) int
@@ -77,6 +78,9 @@ type Room struct {
 	Budget int
 	// Buf is appended to. What results tell may lie in it, so its owner must not use it again before they are done with.
 	Buf []byte
+	// Left tells whether the caller has left. An engine that had to wait for long asks before it gives events, and keeps
+	// them if so. nil: it has not.
+	Left func() bool
 }
 
 // Op is one thing to do, and then its outcome. The byte slices are the caller's: an engine copies what it keeps.
@@ -152,4 +156,7 @@ var (
 	ErrBusy      = errors.New("too busy")
 	ErrDiskFull  = errors.New("disk full")
 	ErrCursor    = errors.New("not a cursor")
+
+	// The store took too long: perhaps done, perhaps not, but no event was given.
+	ErrUnconfirmed = errors.New("not confirmed by the store in time")
 )

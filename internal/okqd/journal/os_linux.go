@@ -43,5 +43,6 @@ func usage(dir string) (available, total int64, err error) {
 	if err := syscall.Statfs(dir, &s); err != nil {
 		return 0, 0, os.NewSyscallError("statfs", err)
 	}
-	return int64(s.Bavail) * s.Bsize, int64(s.Blocks) * s.Bsize, nil
+	size := int64(s.Bsize) //nolint:unconvert // it has 32 bits on some machines
+	return int64(s.Bavail) * size, int64(s.Blocks) * size, nil
 }

@@ -85,7 +85,7 @@ func (e *Engine) cleanOldest(ctx context.Context) error {
 		}
 		if enough {
 			moved = 0
-			if err := e.wait(newest); err != nil {
+			if err := e.wait(ctx, newest); err != nil {
 				return err
 			}
 		}

@@ -13,6 +13,8 @@
 //  2. After a crash the disk has the changes from the first up to some one, and no later one.
 //  3. No reply leaves before the batch that was last when the reply was decided is on disk. So nobody outside
 //     knows of anything that a crash could take back: not a push, a lease, an ack, not even that an id is taken.
-//  4. What happens by the clock (a lease or a delay ends) goes into the batches too, so order survives a restart;
+//  4. A lease is never shorter than asked, counted from the reply. In memory its deadline is moved when it is told.
+//     On disk it is later by a margin, and no lease is told when the margin is over; see margin and settle.
+//  5. What happens by the clock (a lease or a delay ends) goes into the batches too, so order survives a restart;
 //     nobody waits for it, for a start works it out again from the deadlines.
 package local

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,8 +21,10 @@ type Engine struct {
 	space   *space
 	metrics *metrics
 	clock   func() time.Time
-	start   time.Time // zero of the engine's clock
+	start   time.Time      // zero of the engine's clock
+	slow    zerolog.Logger // for what a slow disk would say all the time
 	failure *failure
+	writing atomic.Int64  // when the commit that is being written began, Unix nanoseconds; 0: none is
 	kick    chan struct{} // 1 buffered: there is something to commit
 	rearm   chan struct{} // 1 buffered: something is due earlier than the clock goroutine knows
 	untidy  chan struct{} // 1 buffered: the log is longer than it need be
@@ -37,30 +40,35 @@ type Engine struct {
 	live    int64            // bytes of the log that are needed, about
 	filling *commit
 	newest  *commit // the last commit that holds anything: filling, or the one before it
+	durable int64   // number of the last commit that is on disk
+	margin  margin
 }
 
 // Open reads the directory and makes it ready to serve. One process at a time can have it open.
 func Open(cfg Config, log zerolog.Logger, reg prometheus.Registerer) (*Engine, error) {
-	return open(cfg, log, reg, platform{fs: journal.OS{}, clock: time.Now})
+	return open(cfg, log, reg, platform{fs: journal.OS{}, clock: time.Now, marginFloor: marginFloor})
 }
 
 // platform is what tests replace.
 type platform struct {
-	fs    journal.FS
-	clock func() time.Time
+	fs          journal.FS
+	clock       func() time.Time
+	marginFloor time.Duration
 }
 
 func open(cfg Config, log zerolog.Logger, reg prometheus.Registerer, on platform) (*Engine, error) {
 	e := &Engine{
 		log:     log,
+		slow:    log.Sample(&zerolog.BurstSampler{Burst: 1, Period: 10 * time.Second}),
 		metrics: newMetrics(reg),
+		margin:  margin{floor: on.marginFloor, begun: -1},
 		clock:   on.clock,
 		start:   on.clock(),
 		failure: newFailure(),
 		kick:    make(chan struct{}, 1),
 		rearm:   make(chan struct{}, 1),
 		untidy:  make(chan struct{}, 1),
-		filling: newCommit(),
+		filling: newCommit(1),
 		queues:  make(map[string]*queue),
 		nudges:  make(map[*queue]int64),
 	}
@@ -72,17 +80,43 @@ func open(cfg Config, log zerolog.Logger, reg prometheus.Registerer, on platform
 	}
 	e.openQueueSet(cfg.Dir, on.fs)
 	e.space = newSpace(cfg, on)
-	reg.MustRegister(disk{e.space})
+	reg.MustRegister(disk{e.space}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "okqd_commit_running_seconds", Help: "How long the commit that is being written has taken so far.",
+	}, func() float64 { return e.commitRunning().Seconds() }))
 	e.space.look()
 	return e, nil
 }
 
-// Run commits and watches the clock until ctx ends, then closes the directory. Nothing may call Exec after that.
+const (
+	// stopTimeout is how long a stopping engine waits for the disk.
+	stopTimeout = 15 * time.Second
+	// unreadyAfter is how long a commit may take before the engine says that it is not ready.
+	unreadyAfter = 10 * time.Second
+)
+
+// Run commits and watches the clock until ctx ends, then closes the directory. Nothing may call Exec after that. A disk
+// that does not answer cannot keep it: then Run returns with the directory open, and the process must end.
 func (e *Engine) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { e.failure.set(errClosed) })
 	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- e.run(ctx, cancel) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(stopTimeout):
+		return fmt.Errorf("disk does not answer: stopped after %v; all that was acknowledged is on it", stopTimeout)
+	}
+}
+
+func (e *Engine) run(ctx context.Context, cancel func()) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { e.runClock(ctx) })
 	wg.Go(func() { e.runCleaner(ctx) })
@@ -95,12 +129,22 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // Ready implements engine.Engine.
 func (e *Engine) Ready(context.Context) error {
-	select {
-	case <-e.failure.happened:
+	if closed(e.failure.happened) {
 		return e.failure.err()
-	default:
-		return nil
 	}
+	if since := e.commitRunning(); since >= unreadyAfter {
+		return fmt.Errorf("disk does not answer: a commit has been running for %v", since.Round(time.Second))
+	}
+	return nil
+}
+
+// commitRunning is how long the commit that is being written has taken so far; 0: none is.
+func (e *Engine) commitRunning() time.Duration {
+	begun := e.writing.Load()
+	if begun == 0 {
+		return 0
+	}
+	return time.Since(time.Unix(0, begun))
 }
 
 // now is the engine's clock: monotonic, so that setting the machine's clock ends no lease.

@@ -20,7 +20,7 @@ type event struct {
 	serial
 	prev, next *event // in a chain
 	at         int64  // ready: since when; leased, delayed: until when. Nanoseconds of the engine's clock
-	order      int64  // ready: its place in the queue, see Engine.orderLocked
+	order      int64  // ready: its place in the queue, see Engine.orderLocked. leased: the commit that has the lease
 	record     journal.Position
 	recordSize uint32
 	size       uint32 // of the contents

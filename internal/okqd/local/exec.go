@@ -2,6 +2,8 @@ package local
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,22 +11,20 @@ import (
 	"github.com/levenlabs/postmaster/internal/okqd/journal"
 )
 
-// leaseSlack is added to every lease, so that it is not shorter than asked although it is only told after the disk has
-// it. A disk that takes longer gets a new lease, see settle.
-const leaseSlack = 100 * time.Millisecond
-
 // maxFilling is the size of batch beyond which pushes wait for the disk.
 const maxFilling = 16 << 20
 
 // execution is one call of Exec.
 type execution struct {
-	now   int64
-	told  bool    // the results tell of events, so the disk must have them first
-	taken []taken // in the order of the results that they belong to
-	size  int     // of their contents
-	room  *engine.Room
-	full  bool // it is used up
-	final bool // there are pops without a lease
+	now    int64         // when the ops were done, and when the leases were last written down
+	margin time.Duration // with which that was
+	told   bool          // the results tell of events, so the disk must have them first
+	leases []lease
+	taken  []taken // in the order of the results that they belong to
+	size   int     // of their contents
+	room   *engine.Room
+	full   bool // it is used up
+	final  bool // there are pops without a lease
 
 	reading map[*event]struct{} // the events of taken[:known], see needs
 	known   int
@@ -35,7 +35,8 @@ var executions = sync.Pool{New: func() any { return new(execution) }}
 // done gives x back.
 func (x *execution) done() {
 	clear(x.taken)
-	*x = execution{taken: x.taken[:0]}
+	clear(x.leases)
+	*x = execution{taken: x.taken[:0], leases: x.leases[:0]}
 	executions.Put(x)
 }
 
@@ -67,9 +68,9 @@ var appliers = [...]func(*Engine, *execution, *engine.Op) bool{
 }
 
 // Exec implements engine.Engine.
-func (e *Engine) Exec(_ context.Context, ops []engine.Op, room *engine.Room) int {
+func (e *Engine) Exec(ctx context.Context, ops []engine.Op, room *engine.Room) int {
 	if ops[0].Kind == engine.Move && ops[0].Keep {
-		e.transferKept(&ops[0])
+		e.transferKept(ctx, &ops[0])
 		return 1
 	}
 	x := executions.Get().(*execution)
@@ -77,8 +78,13 @@ func (e *Engine) Exec(_ context.Context, ops []engine.Op, room *engine.Room) int
 	x.room = room
 	e.space.look()
 	e.mu.Lock()
-	e.makeRoomLocked(ops)
+	e.makeRoomLocked(ctx, ops)
+	if e.filling.isLate() {
+		e.mu.Unlock()
+		return refuse(ops)
+	}
 	x.now = e.now()
+	x.margin = e.margin.at(x.now)
 	e.advanceLocked(x.now)
 	done := 0
 	for done < len(ops) && !x.full {
@@ -94,9 +100,26 @@ func (e *Engine) Exec(_ context.Context, ops []engine.Op, room *engine.Room) int
 	newest := e.newest
 	e.mu.Unlock()
 	if x.told {
-		e.settle(x, ops[:done], newest)
+		e.settle(ctx, x, ops[:done], newest)
 	}
 	return done
+}
+
+var errLate = fmt.Errorf("%w: an earlier commit takes longer than %v", engine.ErrUnconfirmed, commitTimeout)
+
+// refuse is for a disk that does not answer: nothing is begun that could not be told.
+func refuse(ops []engine.Op) int {
+	for i := range ops {
+		if ops[i].Kind != engine.None {
+			ops[i].Result = engine.Result{Err: errLate}
+		}
+	}
+	return len(ops)
+}
+
+// forget says that ev's lease has ended by an op of the same execution.
+func (x *execution) forget(ev *event) {
+	x.leases = slices.DeleteFunc(x.leases, func(l lease) bool { return l.ev == ev })
 }
 
 // mustSettleLocked tells whether op has to wait until what was taken is read: because it would see events that are to
@@ -129,36 +152,12 @@ func (x *execution) needs(ev *event) bool {
 	return ok
 }
 
-// settle waits until the results are true for good, and completes them.
-func (e *Engine) settle(x *execution, ops []engine.Op, newest *commit) {
-	err := e.wait(newest)
-	for err == nil && len(x.taken) > 0 && e.now()-x.now > int64(leaseSlack) {
-		if newest = e.renewLeases(x); newest == nil {
-			break
-		}
-		err = e.wait(newest)
-	}
-	if err == nil && len(x.taken) > 0 {
-		e.readContents(x)
-		if x.final {
-			err = e.wait(e.finishTaken(x))
-		}
-	}
-	if err != nil {
-		for i := range ops {
-			if ops[i].Kind != engine.None {
-				ops[i].Result = engine.Result{Err: err}
-			}
-		}
-	}
-}
-
 // makeRoomLocked waits while the batch is too large for more. The lock is not held meanwhile.
-func (e *Engine) makeRoomLocked(ops []engine.Op) {
+func (e *Engine) makeRoomLocked(ctx context.Context, ops []engine.Op) {
 	for e.journal.Filling().Len() > maxFilling && writesContents(&ops[0]) && !ops[0].NoBlock {
 		filling := e.filling
 		e.mu.Unlock()
-		err := e.wait(filling)
+		err := e.wait(ctx, filling)
 		e.mu.Lock()
 		if err != nil {
 			return // settle tells
@@ -168,29 +167,4 @@ func (e *Engine) makeRoomLocked(ops []engine.Op) {
 
 func writesContents(op *engine.Op) bool {
 	return op.Kind == engine.Push || op.Kind == engine.Move || op.Kind == engine.Replace
-}
-
-// renewLeases begins the leases again, because the disk took so long that they would be shorter than asked. It
-// returns the commit to wait for, nil if there was nothing to renew.
-func (e *Engine) renewLeases(x *execution) *commit {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	x.now = e.now()
-	renewed := false
-	mine := x.taken[:0]
-	for _, t := range x.taken {
-		if t.op.Kind == engine.Pop && t.op.Lease > 0 {
-			if t.ev.state != leased || t.ev.deliveries != t.deliveries {
-				continue // ended, and somebody else's by now
-			}
-			e.leaseLocked(t.ev, x.now, t.op.Lease)
-			renewed = true
-		}
-		mine = append(mine, t)
-	}
-	x.taken = mine
-	if !renewed {
-		return nil
-	}
-	return e.newest
 }

@@ -77,6 +77,7 @@ func (e *Engine) popLocked(x *execution, op *engine.Op) bool {
 			continue
 		}
 		e.leaseLocked(ev, x.now, op.Lease)
+		x.leases = append(x.leases, newLease(op, ev))
 	}
 	if q != nil {
 		e.wakeLocked(q) // one wakes the next while events are left
@@ -107,6 +108,7 @@ func (e *Engine) ackLocked(x *execution, op *engine.Op) bool {
 	}
 	op.OK = true
 	if op.Redo {
+		x.forget(ev)
 		e.redoLocked(ev, x.now, op)
 		return true
 	}
@@ -140,6 +142,7 @@ func (e *Engine) touchLocked(x *execution, op *engine.Op) bool {
 	if ev := q.events[string(op.ID)]; ev != nil && ev.state == leased && ev.leasedUnder(op.Token) {
 		op.OK = true
 		e.leaseLocked(ev, x.now, op.Lease)
+		x.leases = append(x.leases, newLease(op, ev))
 	}
 	return true
 }

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -18,7 +19,7 @@ const (
 
 // readContents completes the results that tell of events. It holds no lock; an event may go meanwhile, by a QFLUSH or
 // an ack of its id, and is then left out.
-func (e *Engine) readContents(x *execution) {
+func (e *Engine) readContents(ctx context.Context, x *execution) {
 	x.makeResults()
 	for rest := x.taken; len(rest) > 0; {
 		n, size := neighbours(rest)
@@ -30,7 +31,7 @@ func (e *Engine) readContents(x *execution) {
 				at := int(t.record - begin)
 				rec, _ = readEvent(b[at:at+int(t.recordSize):at+int(t.recordSize)], t.ev.serial)
 			}
-			e.tell(t, rec)
+			e.tell(ctx, t, rec)
 		}
 		rest = rest[n:]
 	}
@@ -72,10 +73,10 @@ func neighbours(list []taken) (n, size int) {
 }
 
 // tell adds an event to the result that it belongs to. If it could not be read, it is looked for where it is now.
-func (e *Engine) tell(t taken, rec eventRecord) {
+func (e *Engine) tell(ctx context.Context, t taken, rec eventRecord) {
 	if rec.serial != t.ev.serial {
 		var err error
-		if rec, err = e.readMoved(t); err != nil {
+		if rec, err = e.readMoved(ctx, t); err != nil {
 			e.unreadable(t, err)
 			return
 		}
@@ -91,7 +92,7 @@ func (e *Engine) tell(t taken, rec eventRecord) {
 var errGone = errors.New("gone")
 
 // readMoved reads an event that was not where it had been. Cleaning may have moved it, even more than once.
-func (e *Engine) readMoved(t taken) (eventRecord, error) {
+func (e *Engine) readMoved(ctx context.Context, t taken) (eventRecord, error) {
 	var failed error
 	for {
 		e.mu.Lock()
@@ -103,7 +104,7 @@ func (e *Engine) readMoved(t taken) (eventRecord, error) {
 		if failed != nil && at == t.record {
 			return eventRecord{}, failed
 		}
-		if err := e.wait(newest); err != nil {
+		if err := e.wait(ctx, newest); err != nil {
 			return eventRecord{}, err
 		}
 		b := make([]byte, t.recordSize)

@@ -14,13 +14,13 @@ const scanStride = 4096
 
 // Scan implements engine.Engine, in the order in which the events were pushed: the cursor is the serial of the last
 // that was told. Nothing is kept in that order, so each call looks at the whole queue, a stride at a time.
-func (e *Engine) Scan(_ context.Context, queue, cursor string, count int) (ids [][]byte, next string, err error) {
+func (e *Engine) Scan(ctx context.Context, queue, cursor string, count int) (ids [][]byte, next string, err error) {
 	after, err := strconv.ParseUint(cursor, 10, 64)
 	if err != nil {
 		return nil, "", engine.ErrCursor
 	}
 	found, newest := e.lowest(queue, serial(after), count)
-	if err := e.wait(newest); err != nil {
+	if err := e.wait(ctx, newest); err != nil {
 		return nil, "", err
 	}
 	for _, f := range found {

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -24,15 +25,20 @@ func (e *Engine) transferLocked(x *execution, op *engine.Op) bool {
 
 // transferKept moves an event with its contents. They are read before, without the lock: if they are another event's by
 // then, again.
-func (e *Engine) transferKept(op *engine.Op) {
+func (e *Engine) transferKept(ctx context.Context, op *engine.Op) {
 	for {
-		ev, contents, err := e.contentsOf(op)
+		ev, contents, err := e.contentsOf(ctx, op)
 		if err != nil {
 			op.Err = err
 			return
 		}
 		x := new(execution)
 		e.mu.Lock()
+		if e.filling.isLate() {
+			e.mu.Unlock()
+			op.Err = errLate
+			return
+		}
 		x.now = e.now()
 		e.advanceLocked(x.now)
 		same := e.eventLocked(op) == ev
@@ -45,7 +51,7 @@ func (e *Engine) transferKept(op *engine.Op) {
 		if !same {
 			continue
 		}
-		if err := e.wait(newest); err != nil {
+		if err := e.wait(ctx, newest); err != nil {
 			op.Result = engine.Result{Err: err}
 		}
 		return
@@ -53,7 +59,7 @@ func (e *Engine) transferKept(op *engine.Op) {
 }
 
 // contentsOf reads the contents of the event that op is about; nil if there is none.
-func (e *Engine) contentsOf(op *engine.Op) (*event, []byte, error) {
+func (e *Engine) contentsOf(ctx context.Context, op *engine.Op) (*event, []byte, error) {
 	for {
 		e.mu.Lock()
 		ev := e.eventLocked(op)
@@ -61,7 +67,7 @@ func (e *Engine) contentsOf(op *engine.Op) (*event, []byte, error) {
 		if ev == nil {
 			return nil, nil, nil
 		}
-		rec, err := e.readMoved(taken{ev: ev, recordSize: ev.recordSize})
+		rec, err := e.readMoved(ctx, taken{ev: ev, recordSize: ev.recordSize})
 		if !errors.Is(err, errGone) {
 			return ev, rec.contents, err
 		}
@@ -113,6 +119,7 @@ func (e *Engine) supersedeLocked(x *execution, old *event, op *engine.Op, ev *ev
 		return
 	}
 	op.OK = true
+	x.forget(old)
 	ev.order = e.orderLocked(ev.front)
 	ev.serial, ev.size = serial(e.counter), uint32(len(op.Contents))
 	e.detachLocked(old)

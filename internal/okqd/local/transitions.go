@@ -6,9 +6,10 @@ import "time"
 const recordOverhead = 100
 
 // leaseLocked leases ev, or again if it is leased already, and writes it down.
-func (e *Engine) leaseLocked(ev *event, now int64, lease time.Duration) {
+func (e *Engine) leaseLocked(ev *event, now int64, span time.Duration) {
 	again := ev.state == leased
-	ev.state, ev.at, ev.front = leased, now+int64(lease+leaseSlack), true // it comes back at the front
+	ev.state, ev.at, ev.front = leased, now+int64(span+leaseSlack), true // it comes back at the front
+	ev.order = e.filling.n
 	if again {
 		e.due.moved(ev)
 		e.rearmLocked(ev.at)
@@ -16,7 +17,7 @@ func (e *Engine) leaseLocked(ev *event, now int64, lease time.Duration) {
 		ev.leases = nextLease(ev.leases)
 		e.scheduleLocked(ev)
 	}
-	e.saveLocked(ev, now, lease)
+	e.saveLocked(ev, now, span)
 }
 
 // readyLocked makes an event ready that was leased or delayed and is out of the heap; front says at which end.
@@ -44,9 +45,13 @@ func (e *Engine) saveLocked(ev *event, now int64, span time.Duration) {
 }
 
 func (e *Engine) stateLocked(ev *event, now int64, span time.Duration) stateRecord {
+	at := ev.at
+	if ev.state == leased {
+		at += int64(e.margin.at(now))
+	}
 	return stateRecord{
 		serial: ev.serial, state: ev.state, front: ev.front, leases: ev.leases, deliveries: ev.deliveries,
-		order: ev.order, at: e.wall(now, ev.at), span: span,
+		order: ev.order, at: e.wall(now, at), span: span,
 	}
 }
 

@@ -62,6 +62,7 @@ func (f *file) Uncache() {
 }
 
 func (f *file) Sync() error {
+	f.fs.wait()
 	if _, ask := f.fs.asked(); ask != nil {
 		if err := ask(); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/levenlabs/postmaster/internal/okqd/journal"
 )
@@ -25,6 +26,8 @@ type FS struct {
 	fail func(path string) error
 	// sync is asked before each sync, if it is set.
 	sync func() error
+	// syncTime is how long each sync takes.
+	syncTime time.Duration
 }
 
 // New returns an empty file system.
@@ -49,6 +52,23 @@ func (f *FS) BeforeSync(ask func() error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sync = ask
+}
+
+// SlowSyncs makes each sync take that long. What is written meanwhile need not be synced by it.
+func (f *FS) SlowSyncs(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.syncTime = d
+}
+
+// wait takes the time of a sync.
+func (f *FS) wait() {
+	f.mu.Lock()
+	d := f.syncTime
+	f.mu.Unlock()
+	if d > 0 {
+		time.Sleep(d)
+	}
 }
 
 func (f *FS) asked() (fail func(path string) error, sync func() error) {
