@@ -55,23 +55,23 @@ func prepareMongo(ctx context.Context, db *mongo.Database, log zerolog.Logger) (
 	if err := db.Client().Ping(first, readpref.Primary()); err != nil {
 		return nil, err
 	}
-	records, err := stats.NewMongo(ctx, db)
+	records, err := stats.NewMongo(ctx, db, log)
 	if err != nil {
 		return nil, err
 	}
 	preferences, err := prefs.NewMongo(ctx, db, log)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, records.Close())
 	}
 	keys, err := idempotency.NewMongo(ctx, db)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, records.Close(), preferences.Close())
 	}
 	beats, err := heartbeat.NewMongo(ctx, db)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, records.Close(), preferences.Close())
 	}
-	return &Stores{Prefs: preferences, Stats: records, Keys: keys, Beats: beats, ping: ping, close: []func() error{preferences.Close}}, nil
+	return &Stores{Prefs: preferences, Stats: records, Keys: keys, Beats: beats, ping: ping, close: []func() error{records.Close, preferences.Close}}, nil
 }
 
 // clientOptions are the defaults, and over them what the URI says. A write is acknowledged once it survives the loss of

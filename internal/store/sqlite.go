@@ -33,6 +33,7 @@ var migrations = []string{
 	stats.SQLiteGaps,
 	heartbeat.SQLiteSchema,
 	prefs.SQLiteKeys,
+	stats.SQLiteRecipients,
 }
 
 func openSQLite(ctx context.Context, path string) (*Stores, error) {

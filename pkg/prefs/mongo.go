@@ -46,7 +46,7 @@ func NewMongo(ctx context.Context, db *mongo.Database, log zerolog.Logger) (*Mon
 
 // Close ends the back-fill, which goes on when the store is opened again.
 func (m *Mongo) Close() error {
-	m.keys.stop()
+	m.keys.Stop()
 	return nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -12,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/levenlabs/postmaster/pkg/database"
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
@@ -20,23 +20,18 @@ import (
 // again. (25f7307 had a field k, in lower case, which its own back-fill keeps.)
 //
 // The index over ck is made when all are done. Its presence says so: until then, what is stored for a recipient may not
-// all be found, and Flags does not answer. Where it is there, documents that an older process still running has added since are
-// looked for behind the work.
+// all be found, and Flags does not answer. Where it is there, documents that an older process still running has added since
+// are looked for behind the work.
 type backfill struct {
 	emails *mongo.Collection
-	log    zerolog.Logger
-	cancel context.CancelFunc
-	ended  sync.WaitGroup
-	done   chan struct{} // closed once every document of before is found by its key
+	*database.Backfill
 }
 
 const (
-	backfillPage  = 1000
-	backfillWait  = 3 * time.Second // how long NewMongo waits for it
-	backfillRetry = 5 * time.Second // after an error
-	pageTimeout   = 2 * time.Minute // a page of a large collection without any mixed case reads all of it
-	keyField      = "ck"
-	keyIndex      = keyField + "_1"
+	backfillPage = 1000
+	pageTimeout  = 2 * time.Minute // a page of a large collection without any mixed case reads all of it
+	keyField     = "ck"
+	keyIndex     = keyField + "_1"
 )
 
 var errBackfill = fmt.Errorf("%w: the addresses stored by an older version are being indexed", ErrUnavailable)
@@ -49,46 +44,18 @@ func startBackfill(ctx context.Context, emails *mongo.Collection, log zerolog.Lo
 	if err != nil {
 		return nil, fmt.Errorf("list the indexes of emails: %w", err)
 	}
-	complete := slices.ContainsFunc(indexes, func(s mongo.IndexSpecification) bool { return s.Name == keyIndex })
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	b := &backfill{emails: emails, log: log, cancel: cancel, done: make(chan struct{})}
-	if complete {
-		close(b.done)
-	}
-	b.ended.Go(func() { b.run(running, complete) })
-	select {
-	case <-b.done:
-	case <-time.After(backfillWait):
+	isComplete := slices.ContainsFunc(indexes, func(s mongo.IndexSpecification) bool { return s.Name == keyIndex })
+	b := &backfill{emails: emails}
+	late := func() {
 		log.Warn().Msg("indexing the addresses stored by an older version; nothing is sent until that is done")
-	case <-ctx.Done():
-		b.stop()
-		return nil, ctx.Err()
 	}
-	return b, nil
-}
-
-// run works until every page is done, through errors of any kind.
-func (b *backfill) run(ctx context.Context, complete bool) {
-	for {
-		err := b.pages(ctx)
-		if err == nil && !complete {
-			err = b.index(ctx)
+	b.Backfill, err = database.StartBackfill(ctx, log, isComplete, late, func(ctx context.Context) error {
+		if err := b.pages(ctx); err != nil || isComplete {
+			return err
 		}
-		if err == nil {
-			break
-		}
-		if ctx.Err() == nil {
-			b.log.Warn().Err(err).Msg("index stored addresses, will retry")
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(backfillRetry):
-		}
-	}
-	if !complete {
-		close(b.done)
-	}
+		return b.index(ctx)
+	})
+	return b, err
 }
 
 func (b *backfill) pages(ctx context.Context) error {
@@ -167,15 +134,8 @@ func (b *backfill) index(ctx context.Context) error {
 
 // finished returns an error until all is done.
 func (b *backfill) finished() error {
-	select {
-	case <-b.done:
+	if b.Done() {
 		return nil
-	default:
-		return errBackfill
 	}
-}
-
-func (b *backfill) stop() {
-	b.cancel()
-	b.ended.Wait()
+	return errBackfill
 }

@@ -2,20 +2,10 @@ package stats
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/levenlabs/postmaster/pkg/database"
 	"github.com/levenlabs/postmaster/pkg/job"
 )
-
-// spellings are the ways to write a recipient that Last looks for: the one that was asked for, and in lower case. Both
-// are found by the index; all spellings of the same address would not be.
-func spellings(recipient string) []string {
-	if folded := strings.ToLower(recipient); folded != recipient {
-		return []string{recipient, folded}
-	}
-	return []string{recipient}
-}
 
 // checkIDs returns an error if any of them cannot be a mail's.
 func checkIDs(ids ...job.ID) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -15,14 +16,28 @@ import (
 )
 
 // Mongo keeps records in the collection "records".
-type Mongo struct{ records *mongo.Collection }
+type Mongo struct {
+	records *mongo.Collection
+	keys    *database.Backfill // of the recipients' keys
+}
 
 // indexTimeout bounds the building of the indexes, of which one is there already wherever 0.4.0 has run.
 const indexTimeout = 10 * time.Minute
 
-// NewMongo returns a store over db, whose writes must be acknowledged by a majority, after making its indexes.
-func NewMongo(ctx context.Context, db *mongo.Database) (*Mongo, error) {
-	m := &Mongo{db.Collection("records")}
+// NewMongo returns a store over db, whose writes must be acknowledged by a majority, after making its indexes. Close ends
+// its back-fill.
+func NewMongo(ctx context.Context, db *mongo.Database, log zerolog.Logger) (*Mongo, error) {
+	m := &Mongo{records: db.Collection("records")}
+	if err := m.makeIndexes(ctx); err != nil {
+		return nil, err
+	}
+	if err := m.startBackfill(ctx, log); err != nil {
+		return nil, available(err)
+	}
+	return m, nil
+}
+
+func (m *Mongo) makeIndexes(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, indexTimeout)
 	defer cancel()
 	last := mongo.IndexModel{
@@ -31,10 +46,10 @@ func NewMongo(ctx context.Context, db *mongo.Database) (*Mongo, error) {
 	}
 	for _, index := range append(queryIndexes(), last, gapsIndex()) {
 		if _, err := m.records.Indexes().CreateOne(ctx, index); err != nil && !differs(err) {
-			return nil, available(fmt.Errorf("make the indexes of records: %w", err))
+			return available(fmt.Errorf("make the indexes of records: %w", err))
 		}
 	}
-	return m, nil
+	return nil
 }
 
 // differs tells whether an index could not be made because there is one of its name or keys with other options, which
@@ -87,22 +102,27 @@ func (m *Mongo) Last(ctx context.Context, recipient, uniqueID string) (*Record, 
 		bson.D{{Key: "ev", Value: bson.D{{Key: "$exists", Value: true}}}},
 		bson.D{{Key: "s", Value: bson.D{{Key: "$ne", Value: 0}}}},
 	}
-	var doc document
-	err := m.records.FindOne(ctx,
-		bson.D{
-			{Key: "uid", Value: uniqueID},
-			{Key: "r", Value: bson.D{{Key: "$in", Value: spellings(recipient)}}},
-			{Key: "$or", Value: accepted},
-		},
-		options.FindOne().SetSort(bson.D{{Key: "tc", Value: -1}, {Key: "_id", Value: -1}}),
-	).Decode(&doc)
-	if errors.Is(err, mongo.ErrNoDocuments) {
+	var latest *entry
+	for _, theirs := range m.byRecipient(recipient) {
+		var doc document
+		err := m.records.FindOne(ctx,
+			bson.D{{Key: "uid", Value: uniqueID}, theirs, {Key: "$or", Value: accepted}},
+			options.FindOne().SetSort(bson.D{{Key: "tc", Value: -1}, {Key: "_id", Value: -1}}),
+		).Decode(&doc)
+		if errors.Is(err, mongo.ErrNoDocuments) {
+			continue
+		}
+		if err != nil {
+			return nil, available(fmt.Errorf("find last record: %w", err))
+		}
+		if e := doc.entry(); latest == nil || e.after(&latest.Record) {
+			latest = e
+		}
+	}
+	if latest == nil {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, available(fmt.Errorf("find last record: %w", err))
-	}
-	return doc.entry().shown(), nil
+	return latest.shown(), nil
 }
 
 // write sends the models, the inserts first. It returns how many records the updates matched, and which models were

@@ -12,6 +12,7 @@ import (
 type document struct {
 	ID         bson.ObjectID        `bson:"_id"`
 	Recipient  string               `bson:"r"`
+	Key        string               `bson:"rk,omitempty"` // recipientKey
 	EmailFlags int64                `bson:"ef"`
 	StateFlags int64                `bson:"s"`
 	UniqueID   string               `bson:"uid"`
@@ -49,7 +50,7 @@ func (d *document) entry() *entry {
 // newDocument is the document of a first attempt.
 func newDocument(id bson.ObjectID, a Attempt) *document {
 	return &document{
-		ID: id, Recipient: a.Recipient, EmailFlags: a.EmailFlags, UniqueID: a.UniqueID, Env: a.Env,
+		ID: id, Recipient: a.Recipient, Key: recipientKey(a.Recipient), EmailFlags: a.EmailFlags, UniqueID: a.UniqueID, Env: a.Env,
 		Created: a.Created, Updated: later(a.Created, a.At),
 		State: Attempting, Attempts: a.Number, Attempted: a.At, Token: a.Token,
 	}

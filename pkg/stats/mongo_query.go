@@ -44,8 +44,8 @@ func (m *Mongo) Find(ctx context.Context, q Query) ([]*Record, error) {
 		return shown(found), err
 	}
 	var all []*entry
-	for _, spelling := range spellings(q.Recipient) {
-		filter := bson.D{{Key: "r", Value: spelling}}
+	for _, theirs := range m.byRecipient(q.Recipient) {
+		filter := bson.D{theirs}
 		if q.UniqueID != "" {
 			filter = append(filter, bson.E{Key: "uid", Value: q.UniqueID})
 		}

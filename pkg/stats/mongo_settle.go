@@ -77,5 +77,8 @@ func missing(id bson.ObjectID, s Settlement) mongo.WriteModel {
 		{Key: "_id", Value: id}, {Key: "r", Value: s.Recipient}, {Key: "ef", Value: s.EmailFlags},
 		{Key: "s", Value: int64(0)}, {Key: "uid", Value: s.UniqueID}, {Key: "se", Value: s.Env}, {Key: "tc", Value: s.Created},
 	}
+	if key := recipientKey(s.Recipient); key != "" {
+		made = append(made, bson.E{Key: "rk", Value: key})
+	}
 	return mongo.NewInsertOneModel().SetDocument(append(made, settled(s)...))
 }

@@ -1,8 +1,6 @@
 package stats_test
 
 import (
-	"encoding/json"
-	"os"
 	"slices"
 	"testing"
 	"time"
@@ -19,19 +17,7 @@ import (
 func with040(t *testing.T) stats.Store {
 	t.Helper()
 	s := open(t, storetest.Mongo(t))
-	text, err := os.ReadFile("testdata/records-0.4.0.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var raws []json.RawMessage
-	if err := json.Unmarshal(text, &raws); err != nil {
-		t.Fatal(err)
-	}
-	for _, raw := range raws {
-		var doc bson.D
-		if err := bson.UnmarshalExtJSON(raw, false, &doc); err != nil {
-			t.Fatal(err)
-		}
+	for _, doc := range documentsIn(t, "testdata/records-0.4.0.json") {
 		if _, err := stats.Records(s).InsertOne(t.Context(), doc); err != nil {
 			t.Fatal(err)
 		}

@@ -7,8 +7,8 @@ import (
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
-// A Query asks for records, the newest first. Each way to ask has its index: of a recipient (in the spelling given, and
-// in lower case), of a unique ID (then recipient by recipient), of both, or of no more than those whose outcome is
+// A Query asks for records, the newest first. Each way to ask has its index: of a recipient (in any
+// spelling), of a unique ID (then recipient by recipient), of both, or of no more than those whose outcome is
 // unknown. Asked for nothing, it is all of them, by the time in their IDs.
 type Query struct {
 	Recipient string
@@ -30,8 +30,14 @@ func (q *Query) firstID() job.ID {
 	return idOf(time.Now().Add(24 * time.Hour))
 }
 
-// merge makes one answer of those for several spellings.
+// merge makes one answer of several, which may hold the same records.
 func merge(found []*entry, limit int) []*Record {
+	seen := map[job.ID]bool{}
+	found = slices.DeleteFunc(found, func(e *entry) bool {
+		again := seen[e.ID]
+		seen[e.ID] = true
+		return again
+	})
 	slices.SortStableFunc(found, func(a, b *entry) int {
 		if a.after(&b.Record) {
 			return -1

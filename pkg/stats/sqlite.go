@@ -49,18 +49,22 @@ type SQLite struct {
 	get, put    *sql.Stmt // on write
 }
 
-// NewSQLite returns a store over a file that has SQLiteSchema and SQLiteGaps. The transactions of write must begin immediate.
+// NewSQLite returns a store over a file that has SQLiteSchema, SQLiteGaps and SQLiteRecipients. The transactions of write must begin immediate.
 func NewSQLite(ctx context.Context, read, write *sql.DB) (*SQLite, error) {
 	get, err := write.PrepareContext(ctx, `SELECT `+columns+` FROM records WHERE id = ?`)
 	if err != nil {
 		return nil, available(fmt.Errorf("prepare the records: %w", err))
 	}
-	put, err := write.PrepareContext(ctx, `INSERT OR REPLACE INTO records (`+columns+`)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+	put, err := write.PrepareContext(ctx, `INSERT OR REPLACE INTO records (`+columns+`, rk)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return nil, available(fmt.Errorf("prepare the records: %w", errors.Join(err, get.Close())))
 	}
-	return &SQLite{read: read, write: write, get: get, put: put}, nil
+	s := &SQLite{read: read, write: write, get: get, put: put}
+	if err := s.fillRecipients(ctx); err != nil {
+		return nil, available(fmt.Errorf("index the recipients stored by an older version: %w", errors.Join(err, s.Close())))
+	}
+	return s, nil
 }
 
 // Close lets go of the store's statements, not of the file.

@@ -29,10 +29,10 @@ func (s *SQLite) Find(ctx context.Context, q Query) ([]*Record, error) {
 		return shown(found), err
 	}
 	var all []*entry
-	for _, spelling := range spellings(q.Recipient) {
-		where, args := `r = ?`, []any{spelling}
+	for _, theirs := range byRecipient(q.Recipient) {
+		where, args := theirs.where, []any{theirs.value}
 		if q.UniqueID != "" {
-			where, args = `uid = ? AND r = ?`, []any{q.UniqueID, spelling}
+			where, args = where+` AND uid = ?`, append(args, q.UniqueID)
 		}
 		found, err := s.query(ctx, where+page, append(args, before, id, q.Limit)...)
 		if err != nil {

@@ -66,10 +66,10 @@ func (s *SQLite) Gaps(ctx context.Context, before time.Time, each func(*Record) 
 // Last implements Store.
 func (s *SQLite) Last(ctx context.Context, recipient, uniqueID string) (*Record, error) {
 	var latest *Record
-	for _, spelling := range spellings(recipient) {
+	for _, theirs := range byRecipient(recipient) {
 		row := s.read.QueryRowContext(ctx, `SELECT `+columns+` FROM records
-			WHERE uid = ? AND r = ? AND (st = ? OR s != 0 OR ev != '{}') ORDER BY tc DESC, id DESC LIMIT 1`,
-			uniqueID, spelling, string(Accepted))
+			WHERE `+theirs.where+` AND uid = ? AND (st = ? OR s != 0 OR ev != '{}') ORDER BY tc DESC, id DESC LIMIT 1`,
+			theirs.value, uniqueID, string(Accepted))
 		e, err := scan(row)
 		if errors.Is(err, sql.ErrNoRows) {
 			continue

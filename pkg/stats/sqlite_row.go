@@ -39,7 +39,7 @@ func (t *rowTx) store(e *entry) error {
 	}
 	_, err = t.put.ExecContext(t.ctx, string(e.ID), e.Recipient, e.EmailFlags, e.StateFlags, e.UniqueID, e.Env,
 		e.Created.UnixMilli(), e.Updated.UnixMilli(), e.Error, e.reasonAt.UnixMilli(), string(e.State), e.Attempts,
-		e.Free, e.Attempted.UnixMilli(), e.Token, e.MessageID, e.Reason, evidence)
+		e.Free, e.Attempted.UnixMilli(), e.Token, e.MessageID, e.Reason, evidence, recipientKey(e.Recipient))
 	return err
 }
 
