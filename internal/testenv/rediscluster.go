@@ -58,11 +58,17 @@ func StartCluster(tb testing.TB, masters, replicas int) []*RedisProcess {
 // CLI is what redis-cli prints.
 func (r *RedisProcess) CLI(args ...string) string {
 	r.tb.Helper()
-	out, err := exec.Command("redis-cli", append([]string{"-p", portOf(r.Addr)}, args...)...).CombinedOutput()
+	out, err := r.TryCLI(args...)
 	if err != nil {
 		r.tb.Fatalf("redis-cli %v: %v\n%s", args, err, out)
 	}
-	return string(out)
+	return out
+}
+
+// TryCLI is CLI for a server that may be down.
+func (r *RedisProcess) TryCLI(args ...string) (string, error) {
+	out, err := exec.Command("redis-cli", append([]string{"-p", portOf(r.Addr)}, args...)...).CombinedOutput()
+	return string(out), err
 }
 
 func wait(tb testing.TB, what string, until func() bool) {

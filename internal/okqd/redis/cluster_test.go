@@ -76,6 +76,105 @@ func TestClusterMovesBetweenSlots(t *testing.T) {
 	want(t, c, "[]", "QSTATUS")
 }
 
+// One master after the other is killed under load while its replica is behind. The replica takes over, and the master comes
+// back as its replica. With --redis-wait 1 nothing that was answered is lost or comes back.
+func TestClusterFailoverLosesNothingWithRedisWait(t *testing.T) {
+	t.Parallel()
+	nodes := testenv.StartCluster(t, 3, 1)
+	awaitReplicaOfEach(t, nodes)
+	a, b := okqdtest.RunT(t, onCluster(nodes, 6), waiting(1)), okqdtest.RunT(t, onCluster(nodes[1:], 6), waiting(1))
+	w := startLoad(t, a.Addr, b.Addr)
+	w.progress(200)
+	for _, master := range nodes[:3] {
+		replica := replicaOf(t, nodes, master)
+		replica.Pause()
+		master.CLI("CLIENT", "KILL", "TYPE", "replica") // and so it has nothing of what comes now
+		offset := func() int { return field(master.CLI("INFO", "replication"), "master_repl_offset:") }
+		before := offset()
+		eventually(t, "the replica is behind", func() bool { return offset() > before+1000 })
+		master.Kill()
+		replica.Resume()
+		eventually(t, "the replica has taken over", func() bool { return len(masters(t, nodes)) == 3 })
+		master.Start()
+		awaitReplicaOfEach(t, nodes)
+		w.progress(200)
+	}
+	w.end()
+	w.l.Drain(t, b.Addr)
+	w.l.Check(t)
+	t.Log(w.l)
+}
+
+// Each slot's answer waits for its own master's replicas.
+func TestWaitOnAClusterIsAboutTheEventsOwnMaster(t *testing.T) {
+	t.Parallel()
+	nodes := testenv.StartCluster(t, 3, 1)
+	awaitReplicaOfEach(t, nodes)
+	c := dial(t, okqdtest.RunT(t, onCluster(nodes, 12), waiting(1)).Addr)
+	const n = 40
+	for i := range n {
+		want(t, c, "OK", fmt.Sprintf("QLPUSH q %d x", i))
+	}
+	copies := 0
+	for _, node := range nodes {
+		if strings.Contains(node.CLI("ROLE"), "slave") {
+			copies += contentsOn(t, node)
+		}
+	}
+	if copies != n {
+		t.Errorf("the replicas have %d of %d events that were answered", copies, n)
+	}
+}
+
+func replicaOf(t *testing.T, nodes []*testenv.RedisProcess, master *testenv.RedisProcess) *testenv.RedisProcess {
+	t.Helper()
+	port := fmt.Sprintf(":%d", field(master.CLI("INFO", "replication"), "slave0:ip=127.0.0.1,port="))
+	for _, node := range nodes {
+		if strings.HasSuffix(node.Addr, port) {
+			return node
+		}
+	}
+	t.Fatalf("no replica of %s", master.Addr)
+	return nil
+}
+
+// contentsOn is how many events a replica has.
+func contentsOn(t *testing.T, replica *testenv.RedisProcess) (n int) {
+	t.Helper()
+	c := dial(t, replica.Addr)
+	want(t, c, "OK", "READONLY")
+	for key := range strings.FieldsSeq(replica.CLI("KEYS", "okq:*:contents")) {
+		length, err := c.HLen(t.Context(), key).Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += int(length)
+	}
+	return n
+}
+
+func masters(t *testing.T, nodes []*testenv.RedisProcess) (list []string) {
+	t.Helper()
+	for _, node := range nodes {
+		if role, err := node.TryCLI("ROLE"); err == nil && strings.HasPrefix(role, "master") {
+			list = append(list, node.Addr)
+		}
+	}
+	return list
+}
+
+// awaitReplicaOfEach waits until each master has a replica that follows it.
+func awaitReplicaOfEach(t *testing.T, nodes []*testenv.RedisProcess) {
+	t.Helper()
+	eventually(t, "each master has a replica", func() bool {
+		online := 0
+		for _, node := range nodes {
+			online += strings.Count(node.CLI("INFO", "replication"), "state=online")
+		}
+		return online == len(nodes)/2
+	})
+}
+
 // field is the number behind a key of INFO.
 func field(info, key string) (n int) {
 	_, rest, _ := strings.Cut(info, key)

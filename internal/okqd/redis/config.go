@@ -51,7 +51,6 @@ func (c *Config) Validate() error {
 		}
 	}
 	fault(c.Wait < 0, "--redis-wait must not be negative")
-	fault(c.Wait > 0 && c.Cluster, "--redis-wait does not work with --redis-cluster")
 	fault(c.Wait > 0 && !c.Enabled(), "--redis-wait needs --redis-addr or --redis-sentinel-addr")
 	fault(c.Partitions < 1 || c.Partitions > maxPartitions, fmt.Sprintf("--partitions must be 1 to %d", maxPartitions))
 	fault(c.Partitions > 1 && !c.Enabled(), "--partitions needs --redis-addr or --redis-sentinel-addr")

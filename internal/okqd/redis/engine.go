@@ -35,7 +35,7 @@ func Open(cfg Config, log zerolog.Logger) (*Engine, error) {
 	}
 	log = log.With().Str("component", "redis").Logger()
 	e := newEngine(client, log, cfg.Partitions)
-	e.replicas, e.cluster = cfg.Wait, cfg.Cluster
+	e.replicas, e.cluster, e.names.replicas = cfg.Wait, cfg.Cluster, cfg.Wait
 	ctx, cancel := context.WithTimeout(context.Background(), replyTimeout)
 	defer cancel()
 	if err := e.members.enter(ctx, e.emptyIn); err != nil {

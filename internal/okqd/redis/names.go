@@ -27,10 +27,11 @@ const (
 // names is the list of queues, which all okqd share. A queue with events is never off it: those that push to it say so
 // before they do.
 type names struct {
-	client rueidis.Client
-	mu     sync.Mutex // protects the fields below
-	told   map[string]time.Time
-	tried  time.Time // and failed
+	client   rueidis.Client
+	replicas int        // that must have the list
+	mu       sync.Mutex // protects the fields below
+	told     map[string]time.Time
+	tried    time.Time // and failed
 }
 
 func newNames(client rueidis.Client) *names {
@@ -71,7 +72,7 @@ func (n *names) tell(ctx context.Context, now time.Time, queues []string) error 
 	for _, q := range queues {
 		add = add.ScoreMember(float64(now.Unix()), q)
 	}
-	return n.client.Do(ctx, add.Build()).Error()
+	return write(ctx, n.client, n.replicas, add.Build())
 }
 
 // fresh returns the queues that are to be told, and whether they must be.
