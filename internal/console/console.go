@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/levenlabs/postmaster/internal/deadletter"
 	"github.com/levenlabs/postmaster/internal/web"
 	"github.com/levenlabs/postmaster/pkg/heartbeat"
 	"github.com/levenlabs/postmaster/pkg/job"
@@ -24,7 +25,7 @@ import (
 type Queue interface {
 	Status(ctx context.Context, queues ...string) ([]okq.QueueStatus, error)
 	Traffic(ctx context.Context) (map[string]okq.Traffic, error)
-	Find(ctx context.Context, queue, id string) (okq.Found, bool, error)
+	deadletter.Finder
 }
 
 // Records is what the console asks of the records of mails.

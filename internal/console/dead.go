@@ -136,8 +136,8 @@ func newLetterRow(l *deadletter.Letter) letterRow {
 	row := letterRow{
 		ID: l.Event, Recipient: l.Recipient(), Died: time.Unix(l.Died, 0), Reason: l.Reason, Detail: deathOf(&l.DeadLetter), Attempts: l.Attempts,
 	}
-	if l.Dead == job.QueueEmailDead && job.ID(l.Event).Valid() {
-		row.Mail = "/mails/" + l.Event
+	if l.Dead == job.QueueEmailDead && job.ID(l.ID).Valid() {
+		row.Mail = "/mails/" + l.ID
 	}
 	return row
 }

@@ -41,6 +41,7 @@ type tally struct {
 	Done   int
 	Sent   int // SendGrid has them
 	Gone   int // somebody else was faster
+	Queued int // the job is queued already
 	NoJob  int // nothing to put back
 	Failed int
 }
@@ -53,6 +54,8 @@ func (t *tally) count(err error) {
 		t.Sent++
 	case errors.Is(err, deadletter.ErrGone):
 		t.Gone++
+	case errors.Is(err, deadletter.ErrQueued):
+		t.Queued++
 	case errors.Is(err, deadletter.ErrNoJob):
 		t.NoJob++
 	default:
@@ -62,7 +65,7 @@ func (t *tally) count(err error) {
 
 // fields are the numbers by name, for the address of the page that shows them.
 func (t *tally) fields() map[string]*int {
-	return map[string]*int{"done": &t.Done, "sent": &t.Sent, "gone": &t.Gone, "nojob": &t.NoJob, "failed": &t.Failed}
+	return map[string]*int{"done": &t.Done, "sent": &t.Sent, "gone": &t.Gone, "queued": &t.Queued, "nojob": &t.NoJob, "failed": &t.Failed}
 }
 
 func (t *tally) form(form url.Values) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/levenlabs/postmaster/internal/deadletter"
 	"github.com/levenlabs/postmaster/internal/web"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
@@ -47,7 +48,13 @@ func (c *Console) findRecord(ctx context.Context, m *mail) error {
 
 func (c *Console) findEvent(ctx context.Context, m *mail) error {
 	for _, queue := range []string{job.QueueEmailHigh, job.QueueEmailNormal, job.QueueEmailDead} {
-		found, ok, err := c.deps.Queue.Find(ctx, queue, string(m.ID))
+		find := c.deps.Queue.Find
+		if queue == job.QueueEmailDead {
+			find = func(ctx context.Context, queue, id string) (okq.Found, bool, error) {
+				return deadletter.Find(ctx, c.deps.Queue, queue, id)
+			}
+		}
+		found, ok, err := find(ctx, queue, string(m.ID))
 		if errors.Is(err, okq.ErrNoFind) {
 			return nil // the original okq: what waits in it cannot be seen
 		}
@@ -65,15 +72,15 @@ func (c *Console) findEvent(ctx context.Context, m *mail) error {
 // take reads the job of an event, as far as it can be read.
 func (m *mail) take(found okq.Found) {
 	m.Event = &found
-	contents := found.Contents
+	id, contents := found.ID, found.Contents
 	if found.Queue == job.QueueEmailDead {
 		letter, err := job.DecodeDeadLetter(contents)
 		if err != nil {
 			return
 		}
-		m.Dead, contents = letter, letter.Contents()
+		m.Dead, id, contents = letter, letter.ID, letter.Contents()
 	}
-	if e, err := job.DecodeEmail(found.ID, contents); err == nil {
+	if e, err := job.DecodeEmail(id, contents); err == nil {
 		m.Job = e
 	}
 }

@@ -46,18 +46,28 @@ func (l *Letter) Recipient() string {
 	return ""
 }
 
-// Get returns one letter; false when there is none of that id.
+// Get returns the letter of that id, or the newest letter of the email of that id; false when there is none.
 func Get(ctx context.Context, client *okq.Client, queue, id string) (Letter, bool, error) {
-	found, ok, err := client.Find(ctx, queue, id)
+	found, ok, err := Find(ctx, client, queue, id)
+	if err == nil && !ok {
+		if id, err = scanNewest(ctx, client, queue, id); err == nil && id != "" {
+			found, ok, err = client.Find(ctx, queue, id)
+		}
+	}
 	if !errors.Is(err, okq.ErrNoFind) {
 		return parse(queue, found.Event), ok, err
 	}
+	var newest Letter
 	for letter, err := range All(ctx, client, queue) {
-		if err != nil || letter.Event == id {
-			return letter, err == nil, err
+		if err != nil {
+			return Letter{}, false, err
+		}
+		ours := letter.Event == id || job.EmailID(letter.Event) == id
+		if ours && (newest.Event == "" || newer(letter.Event, newest.Event)) {
+			newest = letter
 		}
 	}
-	return Letter{}, false, nil
+	return newest, newest.Event != "", nil
 }
 
 // All returns the letters of a queue, in the order of their queue as far as the server keeps it.

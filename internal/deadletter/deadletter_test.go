@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/levenlabs/postmaster/internal/sendgrid"
 	"github.com/levenlabs/postmaster/internal/store"
 	"github.com/levenlabs/postmaster/internal/store/storetest"
+	"github.com/levenlabs/postmaster/internal/testenv"
 	"github.com/levenlabs/postmaster/internal/worker"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
@@ -35,7 +35,10 @@ type box struct {
 
 func onEachServer(t *testing.T, test func(*box)) {
 	for name, addr := range map[string]func(*testing.T) string{
-		"Okqd":     func(t *testing.T) string { return okqdtest.RunT(t).Addr },
+		"Okqd": func(t *testing.T) string { return okqdtest.RunT(t).Addr },
+		"Redis": func(t *testing.T) string {
+			return okqdtest.RunT(t, okqdtest.WithRedis(testenv.StartRedis(t).Addr)).Addr
+		},
 		"Original": func(t *testing.T) string { return okqtest.RunOriginal(t).Addr() },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -168,18 +171,30 @@ type dying struct {
 
 var errKilled = errors.New("killed")
 
+func (d *dying) dies() bool {
+	d.calls--
+	return d.calls < 0
+}
+
 func (d *dying) Push(ctx context.Context, e okq.Event, opts ...okq.PushOption) error {
-	if d.calls--; d.calls < 0 {
+	if d.dies() {
 		return errKilled
 	}
 	return d.Queue.Push(ctx, e, opts...)
 }
 
 func (d *dying) Ack(ctx context.Context, queue, id string) (bool, error) {
-	if d.calls--; d.calls < 0 {
+	if d.dies() {
 		return false, errKilled
 	}
 	return d.Queue.Ack(ctx, queue, id)
+}
+
+func (d *dying) Move(ctx context.Context, from, to okq.Event, delay time.Duration) (bool, error) {
+	if d.dies() {
+		return false, errKilled
+	}
+	return d.Queue.Move(ctx, from, to, delay)
 }
 
 // TestARequeueThatIsKilledLosesNothingAndSendsOnce kills a requeue between any two of its steps, lets the worker do what
@@ -190,35 +205,49 @@ func TestARequeueThatIsKilledLosesNothingAndSendsOnce(t *testing.T) {
 		sg := sandboxtest.RunT(b.T)
 		stop := b.work(sg)
 		defer stop()
-		for calls := range 3 {
+		caps, err := b.client.Caps(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		pushed := 1 // calls after which the job is queued: Move; or else Move in vain, and Push
+		if !caps.Move {
+			pushed = 2
+		}
+		for calls := range 4 {
 			e := b.bury("ann@example.com", job.ReasonAttempts, time.Hour)
 			letter := b.letters()[0]
 			first := deadletter.Undertaker{Queue: &dying{b.client, calls}, Stats: b.stores.Stats}
-			if err := first.Requeue(b.Context(), &letter); (calls < 2) != errors.Is(err, errKilled) {
+			if err := first.Requeue(b.Context(), &letter); (calls <= pushed && (calls < pushed || !caps.Move)) != errors.Is(err, errKilled) {
 				b.Fatalf("killed after %d calls: %v", calls, err)
 			}
-			if calls > 0 {
+			if calls >= pushed {
 				b.sent(sg, e)
 			} else if sg.Accepted(string(e.ID)) > 0 || len(b.letters()) != 1 {
 				b.Fatal("sent before it was pushed")
 			}
-			again := deadletter.Undertaker{Queue: b.client, Stats: b.stores.Stats}
-			err := again.Requeue(b.Context(), &letter)
-			switch {
-			case calls == 0 && err != nil,
-				calls == 1 && !errors.Is(err, deadletter.ErrSent): // the letter is there, and the ledger knows
-				b.Fatalf("again, after a kill after %d calls: %v", calls, err)
-			case calls == 1:
-				if err := again.Drop(b.Context(), &letter); err != nil {
-					b.Fatal(err)
-				}
-			}
+			b.requeueAgain(&letter, calls >= pushed)
 			b.sent(sg, e)
 			if n := len(b.letters()); n != 0 {
 				b.Fatalf("%d letters are left", n)
 			}
 		}
 	})
+}
+
+// requeueAgain repeats a requeue that was killed, and drops the letter if its email was sent.
+func (b *box) requeueAgain(letter *deadletter.Letter, sent bool) {
+	b.Helper()
+	again := deadletter.Undertaker{Queue: b.client, Stats: b.stores.Stats}
+	err := again.Requeue(b.Context(), letter)
+	switch {
+	case !sent && err == nil, errors.Is(err, deadletter.ErrGone):
+	case sent && errors.Is(err, deadletter.ErrSent): // the ledger knows
+		if err := again.Drop(b.Context(), letter); err != nil && !errors.Is(err, deadletter.ErrGone) {
+			b.Fatal(err)
+		}
+	default:
+		b.Fatalf("again, the email sent %v: %v", sent, err)
+	}
 }
 
 // sent waits until a mail was sent, and finds it sent once when its queue is empty.
@@ -298,16 +327,19 @@ func TestALetterIsRequeuedOnce(t *testing.T) {
 	}
 }
 
-func TestRequeueOnTheOriginalNeedsTheLedger(t *testing.T) {
+func TestRequeueNeedsTheLedger(t *testing.T) {
 	t.Parallel()
 	client, err := okq.New(okq.Options{Addrs: []string{okqtest.RunOriginal(t).Addr()}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	letter := deadletter.Letter{DeadLetter: job.DeadLetter{ID: "x", Queue: job.QueueEmailHigh, Job: []byte("{}")}, Dead: job.QueueEmailDead}
+	letter := deadletter.Letter{DeadLetter: job.DeadLetter{ID: "x", Queue: job.QueueEmailHigh, Job: []byte("{}")}, Dead: job.QueueEmailDead, Event: "x"}
+	if err := client.Push(t.Context(), okq.Event{Queue: letter.Dead, ID: letter.Event}); err != nil {
+		t.Fatal(err)
+	}
 	u := deadletter.Undertaker{Queue: client}
-	if err := u.Requeue(t.Context(), &letter); err == nil || !strings.Contains(err.Error(), "--mongo-addr") {
+	if err := u.Requeue(t.Context(), &letter); !errors.Is(err, deadletter.ErrLedger) {
 		t.Errorf("got %v", err)
 	}
 	u.Bare = true

@@ -78,6 +78,8 @@ func (c *change) run(cmd *cobra.Command, client *okq.Client, ids []string) error
 func (c *change) choose(ctx context.Context, client *okq.Client) ([]deadletter.Letter, error) {
 	var chosen []deadletter.Letter
 	if ids := c.which.filter.IDs; len(ids) > 0 {
+		filter := c.which.filter
+		filter.IDs = nil // an email's id means its newest letter, which may have another
 		for _, id := range ids {
 			l, ok, err := deadletter.Get(ctx, client, c.which.queue, id)
 			if err == nil && !ok {
@@ -86,7 +88,7 @@ func (c *change) choose(ctx context.Context, client *okq.Client) ([]deadletter.L
 			if err != nil {
 				return nil, err
 			}
-			if c.which.filter.Matches(&l) {
+			if filter.Matches(&l) {
 				chosen = append(chosen, l)
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/levenlabs/postmaster/internal/cmdutil"
+	"github.com/levenlabs/postmaster/internal/deadletter"
 	"github.com/levenlabs/postmaster/internal/queue"
 	"github.com/levenlabs/postmaster/internal/store"
 	"github.com/levenlabs/postmaster/pkg/job"
@@ -100,7 +101,13 @@ var errUnknownMail = errors.New("no queue and no record knows this mail")
 // find asks the queues first: a mail that goes from its queue into the record meanwhile is found there.
 func (t *trace) find(ctx context.Context, client *okq.Client, records stats.Store) error {
 	for _, q := range []string{job.QueueEmailHigh, job.QueueEmailNormal, job.QueueEmailDead} {
-		f, ok, err := client.Find(ctx, q, string(t.ID))
+		find := client.Find
+		if q == job.QueueEmailDead {
+			find = func(ctx context.Context, queue, id string) (okq.Found, bool, error) {
+				return deadletter.Find(ctx, client, queue, id)
+			}
+		}
+		f, ok, err := find(ctx, q, string(t.ID))
 		if errors.Is(err, okq.ErrNoFind) {
 			break
 		}

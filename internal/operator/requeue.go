@@ -21,8 +21,9 @@ func deadRequeue() *cobra.Command {
 	cmd := cmdutil.Tool{
 		Use: "requeue [ID…]", Short: "Put dead letters' jobs back into their queues",
 		Long: `Put the jobs of dead letters back into the queues that they came from. Their earlier attempts are forgiven. It may be
-stopped and repeated at any time. With the workers' store, mails that SendGrid turned out to have are left alone.`,
-		Example: `  postmaster dead requeue 6920d5c40000000000000001
+stopped and repeated at any time. An ID is a letter's, or an email's, which means its newest letter. Requeueing emails needs
+the workers' store, where they are recorded as dead; emails that SendGrid turned out to have are left alone.`,
+		Example: `  postmaster dead requeue 6920d5c40000000000000001 --sqlite /var/lib/postmaster/postmaster.db
   postmaster dead requeue --reason "attempts exhausted" --newer-than 6h --mongo-addr mongo:27017
   postmaster dead requeue --queue stats-dead --all --yes`,
 		EnvPrefix: envPrefix, Config: cmdutil.Union{&c.which, &c.consent, &c.out, &bare, &c.queue, &storeCfg},
@@ -69,7 +70,7 @@ func deadDrop() *cobra.Command {
 type noStore bool
 
 func (n *noStore) AddFlags(fs *pflag.FlagSet) {
-	fs.BoolVar((*bool)(n), "no-store", false, "the workers run without a store (only an original okq makes this matter)")
+	fs.BoolVar((*bool)(n), "no-store", false, "the workers run without a store, so no record of the emails has to be told")
 }
 
 func (n *noStore) Validate() error { return nil }

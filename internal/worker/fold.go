@@ -110,25 +110,6 @@ func (w *Worker) postpone(ctx context.Context, batch []*okq.Delivery) {
 	}
 }
 
-// buryEvents keeps what is no batch of events for a person to look at.
-func (w *Worker) buryEvents(ctx context.Context, d *okq.Delivery, cause error) {
-	letter := job.DeadLetter{ID: d.ID, Queue: d.Queue, Reason: job.ReasonUndecodable, Detail: cause.Error(), Deliveries: d.Deliveries}
-	letter.SetContents(d.Contents)
-	contents, err := letter.Encode()
-	if err == nil {
-		err = w.pushUntilDone(ctx, okq.Event{Queue: job.DeadQueue(d.Queue), ID: d.ID, Contents: contents})
-	}
-	if err != nil {
-		w.complain(ctx, err, "queue dead letter")
-		return
-	}
-	w.m.dead.WithLabelValues(job.ReasonUndecodable).Inc()
-	w.log.Error().Err(cause).Str("event_id", d.ID).Str("queue", d.Queue).Msg("dead")
-	if err := d.Ack(ctx); err != nil {
-		w.log.Warn().Err(err).Str("event_id", d.ID).Msg("cannot ack, the events will come again")
-	}
-}
-
 func (w *Worker) observeLag(events []job.Event) {
 	var latest time.Time
 	for _, e := range events {

@@ -23,6 +23,7 @@ type DeadLetter struct {
 	Reason       string          `json:"reason"`
 	Detail       string          `json:"detail,omitempty"`
 	Errors       []ProviderError `json:"errors,omitempty"` // what SendGrid answered
+	Deaths       int             `json:"deaths,omitempty"` // which death of the job this is; letters without are of the first
 	Attempts     int             `json:"attempts"`
 	Deliveries   int             `json:"deliveries,omitempty"`
 	FirstAttempt int64           `json:"firstAttempt,omitempty"` // unix seconds
