@@ -1,0 +1,136 @@
+package cases
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/levenlabs/postmaster/internal/sandbox/faults"
+	"github.com/levenlabs/postmaster/pkg/job"
+	"github.com/levenlabs/postmaster/pkg/okq"
+)
+
+// Emails that are requeued and die again at once, requeued by an operator 100 ms away. At any moment each is a letter or
+// a job, and a letter in the end.
+func TestCase23RequeueOfEmailsThatDieAgainAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.startAPI()
+	r.startWorker()
+	client := r.queue()
+	if err := r.sendgrid.SetFaults(faults.Rule{Fault: faults.Latency, Delay: faults.Duration(30 * time.Millisecond), Probability: 1}, faults.Always(faults.BadRequest)); err != nil {
+		t.Fatal(err)
+	}
+	const emails = 10
+	ids := make([]string, emails)
+	for i := range ids {
+		ids[i] = r.enqueue(fmt.Sprintf("u%d@example.com", i), "")
+	}
+	settled := func() bool {
+		totals := r.totals(client, emailQueues...)
+		return totals[0] == 0 && totals[1] == emails
+	}
+	eventually(t, time.Minute, "all are dead", settled)
+	w := r.watch(client, emailQueues...)
+	said := r.dead(farAway(t, r.okqd.Addr, 50*time.Millisecond), append([]string{"requeue", "--all", "--yes"}, r.store()...)...)
+	eventually(t, time.Minute, "no job is left", func() bool { return r.totals(client, job.QueueEmailNormal)[0] == 0 })
+	left, fewest := r.letters(client, job.QueueEmailDead), w.fewest()
+	r.came("%d requeued; letters left: %d of %d, never fewer than %d letters and jobs", strings.Count(said, " requeued\n"), len(left), emails, fewest)
+	if len(left) != emails || fewest != emails {
+		t.Errorf("letters %v; dead requeue said\n%s", left, said)
+	}
+	for _, id := range ids {
+		shown := r.dead(r.okqd.Addr, "show", id, "--json")
+		if !strings.Contains(shown, `"deaths":2`) || !strings.Contains(shown, id) {
+			t.Errorf("dead show %s: %s", id, shown)
+		}
+	}
+}
+
+// The same with jobs and batches of events that nobody can read, as fast as one machine is.
+func TestCase23RequeueOfWhatNobodyCanRead(t *testing.T) {
+	t.Parallel()
+	for queue, dead := range map[string]string{job.QueueEmailNormal: job.QueueEmailDead, job.QueueStats: job.QueueStatsDead} {
+		t.Run(queue, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.startWorker()
+			client := r.queue()
+			const jobs = 100
+			for i := range jobs {
+				if err := client.Push(t.Context(), okq.Event{Queue: queue, ID: fmt.Sprintf("bad-%d", i), Contents: []byte(fmt.Sprintf("notjson%d", i))}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			eventually(t, time.Minute, "all are dead", func() bool { return r.totals(client, dead)[0] == jobs && r.totals(client, queue)[0] == 0 })
+			w := r.watch(client, queue, dead)
+			for range 3 {
+				r.dead(r.okqd.Addr, append([]string{"requeue", "--queue", dead, "--all", "--yes"}, r.store()...)...)
+				eventually(t, time.Minute, "no job is left", func() bool { return r.totals(client, queue)[0] == 0 })
+			}
+			left, fewest := r.totals(client, dead)[0], w.fewest()
+			r.came("letters left: %d of %d, never fewer than %d letters and jobs", left, jobs, fewest)
+			if left != jobs || fewest != jobs {
+				t.Errorf("%d letters", left)
+			}
+		})
+	}
+}
+
+// Operators who requeue and drop the same letters at once, some from far away. Of each letter one of them is right: what
+// was dropped is not sent, and what was requeued is.
+func TestCase23OperatorsWhoRequeueAndDropAtOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.startAPI()
+	r.startWorker()
+	client := r.queue()
+	if err := r.sendgrid.SetFaults(faults.Always(faults.BadRequest)); err != nil {
+		t.Fatal(err)
+	}
+	const emails = 30
+	ids := make([]string, emails)
+	for i := range ids {
+		ids[i] = r.enqueue(fmt.Sprintf("u%d@example.com", i), "")
+	}
+	eventually(t, time.Minute, "all are dead", func() bool {
+		return r.totals(client, job.QueueEmailDead)[0] == emails && r.totals(client, job.QueueEmailNormal)[0] == 0
+	})
+	if err := r.sendgrid.SetFaults(); err != nil {
+		t.Fatal(err)
+	}
+	far := farAway(t, r.okqd.Addr, 10*time.Millisecond)
+	requeue := append([]string{"requeue", "--all", "--yes"}, r.store()...)
+	drop := []string{"drop", "--all", "--yes"} // which is faster, and overtakes
+	said := make(chan string, 4)
+	for i, args := range [][]string{requeue, requeue, drop, drop} {
+		if i == 2 {
+			eventually(t, time.Minute, "some are requeued", func() bool { return r.totals(client, job.QueueEmailDead)[0] <= emails-5 })
+		}
+		go func() { said <- r.dead(far, args...) }()
+	}
+	requeued, dropped := map[string]int{}, map[string]int{}
+	for range cap(said) {
+		for line := range strings.Lines(<-said) {
+			id, what, _ := strings.Cut(strings.TrimSpace(line), " ")
+			switch what {
+			case "requeued":
+				requeued[id]++
+			case "dropped":
+				dropped[id]++
+			}
+		}
+	}
+	eventually(t, time.Minute, "no job is left", func() bool { return r.totals(client, job.QueueEmailNormal)[0] == 0 })
+	wrong, sent := 0, 0
+	for _, id := range ids {
+		accepted := r.sendgrid.Accepted(id)
+		sent += accepted
+		if requeued[id]+dropped[id] != 1 || accepted != requeued[id] {
+			wrong++
+			t.Errorf("%s: requeued %d times, dropped %d times, sent %d times", id, requeued[id], dropped[id], accepted)
+		}
+	}
+	r.came("of %d letters %d requeued, %d dropped, %d sent; wrong: %d", emails, len(requeued), len(dropped), sent, wrong)
+}
