@@ -59,7 +59,7 @@ func (c *Client) UpdatePrefs(ctx context.Context, email string, flags int64) err
 	return c.call(ctx, "UpdatePrefs", map[string]any{"email": email, "flags": flags}, nil)
 }
 
-// MovePrefs gives the new address the preferences of the old one.
+// MovePrefs gives the new address the opt-outs of the old one, which keeps them.
 func (c *Client) MovePrefs(ctx context.Context, oldEmail, newEmail string) error {
 	return c.call(ctx, "MovePrefs", map[string]any{"oldEmail": oldEmail, "newEmail": newEmail}, nil)
 }

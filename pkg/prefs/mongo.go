@@ -63,6 +63,9 @@ func (m *Mongo) Move(ctx context.Context, oldAddress, newAddress string) error {
 	if job.Key(oldAddress) == job.Key(newAddress) {
 		return nil
 	}
+	if err := m.keys.finished(); err != nil {
+		return err
+	}
 	for round := range maxRounds {
 		old, err := m.one(ctx, oldAddress)
 		if err != nil {
@@ -134,9 +137,6 @@ func (m *Mongo) Record(ctx context.Context, incidents []Incident) (int, error) {
 // update changes the documents of addresses; one that does not exist is an empty one. change is called again after
 // another writer got ahead, and reports that it has nothing to do where it already took effect.
 func (m *Mongo) update(ctx context.Context, doing string, addresses []string, change func(string, *document) bool) error {
-	if err := m.keys.finished(); err != nil {
-		return err
-	}
 	for round := range maxRounds {
 		recipients, err := m.load(ctx, addresses)
 		if err != nil {
