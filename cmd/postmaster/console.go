@@ -17,7 +17,7 @@ func consoleCommand() *cobra.Command {
 		okqCfg   queue.Config
 		storeCfg store.Config
 	)
-	return cmdutil.Program{
+	cmd := cmdutil.Program{
 		Name: "console", Short: "Show the queues and mails in a browser",
 		Long: `Serve the operator's pages: how the queues stand, what became of a mail, what died and why. It talks only to okq and
 the store, so it runs anywhere beside them; postmaster serve and postmaster demo have it inside. See docs/console.md.`,
@@ -45,4 +45,6 @@ the store, so it runs anywhere beside them; postmaster serve and postmaster demo
 			return c.Run(ctx)
 		},
 	}.Command()
+	cmd.AddCommand(passwdCommand())
+	return cmd
 }

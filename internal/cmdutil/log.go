@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
-	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
+
+	"github.com/levenlabs/postmaster/internal/terminal"
 )
 
 // LogConfig is how much is logged, and for whom.
@@ -39,18 +39,13 @@ func (c *LogConfig) Validate() error {
 
 // NewLogger returns the process's logger. docs/logs.md lists the field names in use.
 func NewLogger(w io.Writer, service string, c LogConfig) zerolog.Logger {
-	terminal := isTerminal(w)
-	if c.Format == "console" || c.Format == "" && terminal {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !terminal}
+	people := terminal.Is(w)
+	if c.Format == "console" || c.Format == "" && people {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly, NoColor: !people}
 	}
 	level, err := zerolog.ParseLevel(c.Level)
 	if err != nil {
 		level = zerolog.InfoLevel
 	}
 	return zerolog.New(w).Level(level).With().Timestamp().Str("service", service).Logger()
-}
-
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && isatty.IsTerminal(f.Fd())
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/levenlabs/postmaster/internal/terminal"
 )
 
 // Config is the flags of one program.
@@ -97,8 +99,10 @@ func Main(cmd *cobra.Command) int {
 	context.AfterFunc(ctx, stop)
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	cmd.AddCommand(manCommand())
-	if err := cmd.ExecuteContext(ctx); err != nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.Name(), oneLine(err))
+	out := terminal.NewWriter(cmd.OutOrStdout()) // strangers' text is in what commands print
+	cmd.SetOut(out)
+	if err := errors.Join(cmd.ExecuteContext(ctx), out.Flush()); err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.Name(), terminal.Escape(oneLine(err)))
 		return 1
 	}
 	return 0

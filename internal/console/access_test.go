@@ -3,6 +3,7 @@ package console_test
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -123,9 +124,9 @@ func TestALoginIsACookieOfThisSiteAlone(t *testing.T) {
 func TestALoginLeadsToThisSiteOnly(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, withLogin(t))
-	for _, next := range []string{"//evil.example", `/\evil.example`, "https://evil.example", "evil", ""} {
+	for i, next := range []string{"//evil.example", `/\evil.example`, "/\t/evil.example", "/\n/evil.example", "/%09/evil.example", "/%5cevil.example", "http:/evil.example", "/\u2028//x\x00", "https://evil.example", "evil", ""} {
 		v := r.visitor()
-		a := v.do(v.request(http.MethodPost, "/login", url.Values{"name": {"Kim"}, "password": {password}, "next": {next}}))
+		a := v.do(v.request(http.MethodPost, "/login", url.Values{"name": {"Kim" + strconv.Itoa(i)}, "password": {password}, "next": {next}}))
 		if to := a.Header.Get("Location"); to != "/" {
 			t.Errorf("next %q leads to %q", next, to)
 		}

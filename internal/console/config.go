@@ -24,6 +24,7 @@ type Config struct {
 	Addr                 string
 	PasswordFile         string
 	ReadOnlyPasswordFile string
+	UsersFile            string
 	FlagNames            map[string]string // by bit
 	TrustedProxies       []string
 	UserHeader           string
@@ -32,7 +33,8 @@ type Config struct {
 
 // AddFlags defines the flags.
 func (c *Config) AddFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&c.Addr, "console-addr", DefaultAddr, "address of the console; other machines may reach it only with --console-password-file")
+	fs.StringVar(&c.Addr, "console-addr", DefaultAddr, "address of the console; other machines may reach it only with --console-users-file, --console-password-file or --console-trusted-proxies")
+	fs.StringVar(&c.UsersFile, "console-users-file", "", "file of users, a line each: NAME:ROLE:HASH, as postmaster console passwd writes it; read again when it changes")
 	fs.StringVar(&c.PasswordFile, "console-password-file", "", "file with the console's password, 12 bytes or more; without it there is no login")
 	fs.StringVar(&c.ReadOnlyPasswordFile, "console-read-only-password-file", "", "file with another password, for users who may look and change nothing")
 	cmdutil.ListVar(fs, &c.TrustedProxies, "console-trusted-proxies", nil, "addresses or networks of a proxy that logs users in and names them in --console-user-header")
@@ -59,6 +61,9 @@ func (c *Config) Validate() error {
 	if c.ReadOnlyPasswordFile != "" && c.PasswordFile == "" {
 		errs = append(errs, errors.New("--console-read-only-password-file needs --console-password-file"))
 	}
+	if c.UsersFile != "" && c.PasswordFile != "" {
+		errs = append(errs, errors.New("--console-users-file and --console-password-file exclude each other"))
+	}
 	if _, err := c.kinds(); err != nil {
 		errs = append(errs, err)
 	}
@@ -68,8 +73,8 @@ func (c *Config) Validate() error {
 // Listeners says that users must log in, here or at a proxy.
 func (c *Config) Listeners() []listen.Listener {
 	return []listen.Listener{{
-		Flag: "--console-addr", Addr: c.Addr, Protected: c.PasswordFile != "" || len(c.TrustedProxies) > 0,
-		Needs: "--console-password-file or --console-trusted-proxies",
+		Flag: "--console-addr", Addr: c.Addr, Protected: c.UsersFile != "" || c.PasswordFile != "" || len(c.TrustedProxies) > 0,
+		Needs: "--console-users-file, --console-password-file or --console-trusted-proxies",
 	}}
 }
 

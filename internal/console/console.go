@@ -75,6 +75,12 @@ func New(cfg Config, deps Deps, log zerolog.Logger) (*Console, error) {
 	if err != nil {
 		return nil, err
 	}
+	var users *users
+	if cfg.UsersFile != "" {
+		if users, err = openUsers(cfg.UsersFile); err != nil {
+			return nil, err
+		}
+	}
 	pages, err := web.ParsePages(files(), functions, "login", "fault", "now", "mails", "mail", "recipient", "dead", "ask", "health")
 	if err != nil {
 		return nil, err
@@ -85,7 +91,7 @@ func New(cfg Config, deps Deps, log zerolog.Logger) (*Console, error) {
 	}
 	log = log.With().Str("component", "console").Logger()
 	c := &Console{
-		cfg: cfg, deps: deps, log: log, gate: newGate(passwords), sessions: newSessions(), kinds: kinds,
+		cfg: cfg, deps: deps, log: log, gate: newGate(passwords, users), sessions: newSessions(), kinds: kinds,
 		pages: pages, watch: newWatch(deps, time.Now),
 	}
 	if len(cfg.TrustedProxies) > 0 {

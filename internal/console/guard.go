@@ -57,5 +57,5 @@ func (c *Console) admit(r *http.Request) (user, bool) {
 	if c.gate.open() {
 		return user{Name: "local", Role: operator}, openGuard.Check(r) == nil
 	}
-	return c.sessions.user(r)
+	return c.loggedIn(r)
 }

@@ -6,8 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -21,10 +23,12 @@ const (
 
 // A user is who is logged in.
 type user struct {
-	Name    string    `json:"name"` // as they gave it: it is for the log, the password is what lets them in
+	Name    string    `json:"name"` // without a users file as they gave it, for the log
 	Role    role      `json:"role"`
 	Expires time.Time `json:"expires"`
-	Proxied bool      `json:"-"` // a proxy logged them in
+	ID      string    `json:"id"`              // of the login
+	Stamp   string    `json:"stamp,omitempty"` // of the account in the users file
+	Proxied bool      `json:"-"`               // a proxy logged them in
 }
 
 const (
@@ -35,10 +39,15 @@ const (
 
 // sessions makes and reads the cookie of a login: the user, signed with a key that this process has made. A restart
 // therefore logs everybody out.
-type sessions struct{ key [32]byte }
+type sessions struct {
+	key [32]byte
+
+	mu    sync.Mutex           // protects ended
+	ended map[string]time.Time // logins that were ended, until their cookies expire
+}
 
 func newSessions() *sessions {
-	s := &sessions{}
+	s := &sessions{ended: make(map[string]time.Time)}
 	rand.Read(s.key[:]) // never fails
 	return s
 }
@@ -51,7 +60,7 @@ func (s *sessions) sign(payload string) []byte {
 
 // start logs u in. The cookie is for encrypted connections alone when this one is, which a proxy tells.
 func (s *sessions) start(w http.ResponseWriter, r *http.Request, u user) error {
-	u.Expires = time.Now().Add(sessionLength)
+	u.Expires, u.ID = time.Now().Add(sessionLength), rand.Text()
 	b, err := json.Marshal(u)
 	if err != nil {
 		return err
@@ -63,8 +72,14 @@ func (s *sessions) start(w http.ResponseWriter, r *http.Request, u user) error {
 	return nil
 }
 
-// end logs out.
+// end logs out: a copy of the cookie is worth nothing from now on.
 func (s *sessions) end(w http.ResponseWriter, r *http.Request) {
+	if u, ok := s.user(r); ok {
+		s.mu.Lock()
+		maps.DeleteFunc(s.ended, func(_ string, expires time.Time) bool { return time.Now().After(expires) })
+		s.ended[u.ID] = u.Expires
+		s.mu.Unlock()
+	}
 	cookie := sessionCookie(r, "")
 	cookie.MaxAge = -1
 	http.SetCookie(w, cookie)
@@ -93,5 +108,8 @@ func (s *sessions) user(r *http.Request) (user, bool) {
 	if err != nil || json.Unmarshal(b, &u) != nil {
 		return u, false
 	}
-	return u, time.Now().Before(u.Expires)
+	s.mu.Lock()
+	_, ended := s.ended[u.ID]
+	s.mu.Unlock()
+	return u, !ended && time.Now().Before(u.Expires)
 }

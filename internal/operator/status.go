@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -144,8 +143,10 @@ func (s *snapshot) print(w io.Writer, asJSON bool) error {
 	if asJSON {
 		return printJSON(w, s)
 	}
-	if f, ok := w.(*os.File); ok && isTerminal(f) {
-		fmt.Fprint(w, "\x1b[H\x1b[2J") // from the top of an empty screen
+	if screen, ok := w.(interface{ Clear() error }); ok {
+		if err := screen.Clear(); err != nil {
+			return err
+		}
 	}
 	rows := [][]string{{"QUEUE", "TOTAL", "READY", "DELAYED", "LEASED", "CONSUMERS", "OLDEST", "IN/S", "OUT/S", "PAUSED"}}
 	for _, q := range s.Queues {
@@ -176,9 +177,4 @@ func perSecond(rate *float64) string {
 		return "-"
 	}
 	return fmt.Sprintf("%.1f", *rate)
-}
-
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
