@@ -10,31 +10,40 @@ import (
 	"time"
 
 	"golang.org/x/sync/semaphore"
+
+	"github.com/levenlabs/postmaster/internal/connlimit"
 )
 
 const (
-	smallBody = 64 << 10 // up to here a body is read into a buffer that is used again, and needs no room in the budget
-	roomWait  = 20 * time.Second
-	readGrace = 5 * time.Second
-	drainTime = 10 * time.Second
-	slowest   = 512 << 10 // bytes per second that a large body has to arrive with
+	tinyBody   = 4 << 10  // what a body is read into first
+	smallBody  = 64 << 10 // up to here a body is read into a buffer that is used again, and needs no room in the budget
+	bodyGrowth = 8        // how many times as much room a larger body gets once it has filled what it had
+	roomWait   = 20 * time.Second
+	readGrace  = 5 * time.Second
+	slowest    = 512 << 10 // bytes per second that all of a large body has to arrive with
 )
 
-// bodies reads requests, and bounds what the large ones hold at one time. They hold their share from before they are
-// read to the answer, because one that got half its share could only wait for others in the same need. They have to
-// arrive at a pace, so that a client who promises much and sends little does not hold it for long.
+// bodies reads requests and bounds the memory of the large ones together. A body takes its room as it arrives and not
+// by what its header promises: a client that promises much and sends little holds little, and not for long, because
+// every body has to keep a pace.
 type bodies struct {
-	max   int64
-	room  *semaphore.Weighted
-	wait  time.Duration // how long a large body waits, unread, for those before it
-	grace time.Duration // what a large body gets beside the time of its size
-	small sync.Pool     // of *[smallBody]byte
+	max     int64
+	room    *semaphore.Weighted
+	wait    time.Duration              // how long a body waits for room
+	grace   time.Duration              // the time of a body beside that of its size
+	window  connlimit.Pace             // what has to arrive at least all along
+	reclaim func(*connlimit.Conn) bool // closes the slowest client but one; see connlimit.Listener
+	tiny    sync.Pool                  // of *[tinyBody]byte
+	small   sync.Pool                  // of *[smallBody]byte
 }
 
 func newBodies(limit, held int64) *bodies {
 	return &bodies{
 		max: limit, room: semaphore.NewWeighted(held), wait: roomWait, grace: readGrace,
-		small: sync.Pool{New: func() any { return new([smallBody]byte) }},
+		window:  connlimit.Pace{Bytes: 64 << 10, Window: 5 * time.Second},
+		reclaim: func(*connlimit.Conn) bool { return false },
+		tiny:    sync.Pool{New: func() any { return new([tinyBody]byte) }},
+		small:   sync.Pool{New: func() any { return new([smallBody]byte) }},
 	}
 }
 
@@ -50,11 +59,35 @@ func (b *bodies) read(w http.ResponseWriter, r *http.Request) (_ body, release f
 	if r.ContentLength > b.max {
 		return body{}, func() {}, &http.MaxBytesError{Limit: b.max}
 	}
-	if r.ContentLength < 0 || r.ContentLength > smallBody {
-		return b.readLarge(w, r)
+	if r.ContentLength >= 0 && r.ContentLength <= tinyBody {
+		return b.readTiny(r)
 	}
-	buf := b.small.Get().(*[smallBody]byte)
-	release = func() { b.small.Put(buf) }
+	in := &incoming{b: b, w: w, r: r}
+	release = in.release
+	in.pace()
+	for {
+		if len(in.buf) == cap(in.buf) {
+			if err := in.grow(); err != nil {
+				return body{}, release, err
+			}
+		}
+		n, err := in.body.Read(in.buf[len(in.buf):cap(in.buf)])
+		in.buf = in.buf[:len(in.buf)+n]
+		switch {
+		case int64(len(in.buf)) > b.max:
+			return body{}, release, &http.MaxBytesError{Limit: b.max}
+		case err == io.EOF:
+			return body{bytes: in.buf, owned: in.held > 0}, release, nil
+		case err != nil:
+			return body{}, release, fmt.Errorf("read body: %w", err)
+		}
+	}
+}
+
+// readTiny reads a body whose memory is not worth more than the server's own deadline. It has mostly come with the header.
+func (b *bodies) readTiny(r *http.Request) (_ body, release func(), err error) {
+	buf := b.tiny.Get().(*[tinyBody]byte)
+	release = func() { b.tiny.Put(buf) }
 	n := int(r.ContentLength)
 	if _, err := io.ReadFull(r.Body, buf[:n]); err != nil {
 		return body{}, release, fmt.Errorf("read body: %w", err)
@@ -62,51 +95,121 @@ func (b *bodies) read(w http.ResponseWriter, r *http.Request) (_ body, release f
 	return body{bytes: buf[:n]}, release, nil
 }
 
-func (b *bodies) readLarge(w http.ResponseWriter, r *http.Request) (_ body, release func(), err error) {
-	share := r.ContentLength
-	if share < 0 {
-		share = b.max // chunked: it may get as large
+// incoming is a body of which some has arrived.
+type incoming struct {
+	b     *bodies
+	w     http.ResponseWriter
+	r     *http.Request
+	body  io.Reader // r's, with a pace
+	buf   []byte
+	held  int64           // room
+	tiny  *[tinyBody]byte // the pools' buffers, if buf is one
+	small *[smallBody]byte
+}
+
+// pace begins to ask for a pace: from here on, and not for the time that went before.
+func (in *incoming) pace() {
+	left := in.b.max
+	if in.r.ContentLength >= 0 {
+		left = in.r.ContentLength
+	}
+	p := in.b.window
+	p.Total = in.b.grace + time.Duration(left-int64(len(in.buf)))*time.Second/slowest
+	in.body = connlimit.PaceBody(in.w, in.r, p).Body
+}
+
+// grow gives the body more room: the pools' buffers first, then a share of the budget.
+func (in *incoming) grow() error {
+	expected := in.r.ContentLength // -1: chunked
+	switch {
+	case in.buf == nil:
+		in.tiny = in.b.tiny.Get().(*[tinyBody]byte)
+		in.buf = in.tiny[:0]
+		return nil
+	case in.tiny != nil:
+		in.small = in.b.small.Get().(*[smallBody]byte)
+		in.buf = append(in.small[:0], in.buf...)
+		in.b.tiny.Put(in.tiny)
+		in.tiny = nil
+		return nil
+	}
+	size := min(int64(len(in.buf))*bodyGrowth, in.b.max)
+	if expected >= 0 {
+		size = min(size, expected)
+	}
+	size += int64(idRoom) + 1 // in which withID finds room, and a read finds the end
+	waited, err := in.b.take(in.r, size-in.held)
+	if err != nil {
+		return err
+	}
+	in.held = size
+	in.buf = append(make([]byte, 0, size), in.buf...)
+	in.releaseSmall()
+	if waited {
+		in.pace()
+	}
+	return nil
+}
+
+func (in *incoming) releaseSmall() {
+	if in.small != nil {
+		in.b.small.Put(in.small)
+		in.small = nil
+	}
+}
+
+func (in *incoming) release() {
+	if in.tiny != nil {
+		in.b.tiny.Put(in.tiny)
+		in.tiny = nil
+	}
+	in.releaseSmall()
+	in.b.room.Release(in.held)
+	in.held = 0
+}
+
+// reclaimEvery is how often a body that waits for room looks for a client that is slower than its own.
+const reclaimEvery = 250 * time.Millisecond
+
+// take takes room for n bytes. While there is none it has clients closed that send slower than r's own. It reports whether
+// it had to wait. Half-read bodies that wait for each other all have an end: errBusy.
+func (b *bodies) take(r *http.Request, n int64) (waited bool, err error) {
+	if b.room.TryAcquire(n) {
+		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), b.wait)
 	defer cancel()
-	if err := b.room.Acquire(ctx, share); err != nil {
-		return body{}, func() {}, errors.Join(errBusy, err)
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		for tick := time.NewTicker(reclaimEvery); ; {
+			b.reclaim(connlimit.Of(r))
+			select {
+			case <-tick.C:
+			case <-stop:
+				tick.Stop()
+				return
+			}
+		}
+	}()
+	if err := b.room.Acquire(ctx, n); err != nil {
+		return true, errors.Join(errBusy, err)
 	}
-	release = func() { b.room.Release(share) }
-	conn := http.NewResponseController(w)
-	deadline := time.Now().Add(b.grace + time.Duration(share/slowest)*time.Second)
-	if err := conn.SetReadDeadline(deadline); err != nil {
-		return body{}, release, fmt.Errorf("set read deadline: %w", err)
-	}
-	all, err := readAll(http.MaxBytesReader(w, r.Body, b.max), r.ContentLength)
-	if err != nil {
-		return body{}, release, fmt.Errorf("read body: %w", err)
-	}
-	// Past its deadline the connection would be taken for gone while the request is still worked on.
-	if err := conn.SetReadDeadline(time.Time{}); err != nil {
-		return body{}, release, fmt.Errorf("clear read deadline: %w", err)
-	}
-	return body{bytes: all, owned: true}, release, nil
+	return true, nil
 }
 
-// drain reads what a refused client still sends, and forgets it. One that is cut off while it sends may never see its
-// answer; one that waits to be told to go on does.
-func (b *bodies) drain(w http.ResponseWriter, r *http.Request) {
-	if r.Header.Get("Expect") != "" {
-		return
+// takeAnswers takes room for the answers of a batch before any call of it is made, and returns the function that gives it
+// back. A call that was made must have its answer.
+func (b *bodies) takeAnswers(ctx context.Context, calls int) (release func(), err error) {
+	const few = 8
+	if calls < few {
+		return nothing, nil
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(drainTime))
-	_, _ = io.CopyN(io.Discard, r.Body, b.max)
-}
-
-// readAll reads a body of a known size into one buffer, in which withID finds room.
-func readAll(r io.Reader, size int64) ([]byte, error) {
-	if size < 0 {
-		return io.ReadAll(r)
-	}
-	all := make([]byte, size, size+int64(idRoom))
-	if _, err := io.ReadFull(r, all); err != nil {
+	n := 2 * min(int64(calls)*maxAnswer, maxAnswers+batchAtOnce*maxAnswer) // one by one, and then as one
+	ctx, cancel := context.WithTimeout(ctx, b.wait)
+	defer cancel()
+	if err := b.room.Acquire(ctx, n); err != nil {
 		return nil, err
 	}
-	return all, nil
+	return func() { b.room.Release(n) }, nil
 }

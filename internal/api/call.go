@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 )
 
 // A call is one Request object of JSON-RPC.
@@ -50,7 +51,7 @@ func parseCall(raw []byte) (call, *rpcError) {
 func (c *call) check(version, method []byte) *rpcError {
 	switch {
 	case c.id != nil && !isID(c.id):
-		return invalidRequest("id must be a string, a number or null")
+		return invalidRequest("id must be a string, a number or null, of at most " + strconv.Itoa(maxID) + " bytes")
 	case len(version) == 0 || version[0] != '"' || memberName(version) != "2.0":
 		return invalidRequest(`jsonrpc must be "2.0"`)
 	case len(method) == 0 || method[0] != '"':
@@ -65,8 +66,11 @@ func (c *call) check(version, method []byte) *rpcError {
 	return nil
 }
 
+// maxID is how long an id may be: each answer repeats it.
+const maxID = 1 << 10
+
 func isID(id []byte) bool {
-	return len(id) > 0 && (id[0] == '"' || id[0] == '-' || id[0] >= '0' && id[0] <= '9' || bytes.Equal(id, null))
+	return len(id) > 0 && len(id) <= maxID && (id[0] == '"' || id[0] == '-' || id[0] >= '0' && id[0] <= '9' || bytes.Equal(id, null))
 }
 
 // appendResult and appendError append a Response object.

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -17,20 +18,24 @@ const (
 	maxBatch       = 1000 // calls in a batch
 	batchAtOnce    = 16   // of which so many run side by side
 	maxMethodShown = 64   // bytes of an unknown method in the log
+
+	maxAnswers = 4 << 20  // bytes of a batch's answers, after which no more calls are made
+	maxAnswer  = 16 << 10 // bytes of one answer, but for what is more exact than this
 )
 
 // A method answers a call. What it returns is the result, as JSON sees it.
 type method func(ctx context.Context, c *call, log *zerolog.Logger) (any, error)
 
-// answer returns the response to the body of a request, or nil if there is none to give.
-func (s *Server) answer(ctx context.Context, b body, log *zerolog.Logger) []byte {
+// answer returns the response to the body of a request, or nil if there is none to give, and the function that gives the
+// response's memory back, which is never nil.
+func (s *Server) answer(ctx context.Context, b body, log *zerolog.Logger) (answer []byte, release func()) {
 	if !validJSON(b.bytes) {
 		s.metrics.called(noMethod, CodeParse, 0)
-		return appendError(nil, null, errParse)
+		return appendError(nil, null, errParse), nothing
 	}
 	all := skipSpace(b.bytes)
 	if all[0] != '[' {
-		return s.call(ctx, all, b.owned, log)
+		return s.call(ctx, all, b.owned, log), nothing
 	}
 	var batch [][]byte
 	elements(all, func(value []byte) bool {
@@ -38,13 +43,19 @@ func (s *Server) answer(ctx context.Context, b body, log *zerolog.Logger) []byte
 		return len(batch) <= maxBatch
 	})
 	if len(batch) == 0 {
-		return s.refuseBatch(errBatchEmpty)
+		return s.refuseBatch(errBatchEmpty), nothing
 	}
 	if len(batch) > maxBatch {
-		return s.refuseBatch(invalidRequest(fmt.Sprintf("a batch of more than %d calls", maxBatch)))
+		return s.refuseBatch(invalidRequest(fmt.Sprintf("a batch of more than %d calls", maxBatch))), nothing
 	}
-	return s.batch(ctx, batch, log)
+	release, err := s.bodies.takeAnswers(ctx, len(batch))
+	if err != nil {
+		return s.refuseBatch(errBusy), nothing
+	}
+	return s.batch(ctx, batch, log), release
 }
+
+func nothing() {}
 
 func (s *Server) refuseBatch(err *rpcError) []byte {
 	s.metrics.called(noMethod, err.Code, 0)
@@ -54,32 +65,47 @@ func (s *Server) refuseBatch(err *rpcError) []byte {
 // batch answers calls side by side, in their order. Notifications leave nothing, and if all are, there is no answer.
 func (s *Server) batch(ctx context.Context, batch [][]byte, log *zerolog.Logger) []byte {
 	answers := make([][]byte, len(batch))
-	var wg sync.WaitGroup
+	var (
+		wg   sync.WaitGroup
+		size atomic.Int64
+	)
 	slots := make(chan struct{}, batchAtOnce)
 	for i, raw := range batch {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			answers[i] = s.call(ctx, raw, false, log) // what follows it is another call's
+			answers[i] = s.callInBatch(ctx, raw, size.Load() > maxAnswers, log)
+			size.Add(int64(len(answers[i])))
 		})
 	}
 	wg.Wait()
-	var all []byte
+	if size.Load() == 0 {
+		return nil
+	}
+	all := make([]byte, 0, int(size.Load())+len(batch)+2)
 	for _, a := range answers {
 		if a == nil {
 			continue
 		}
-		if all == nil {
+		if len(all) == 0 {
 			all = append(all, '[')
 		} else {
 			all = append(all, ',')
 		}
 		all = append(all, a...)
 	}
-	if all == nil {
-		return nil
-	}
 	return append(all, ']')
+}
+
+// callInBatch answers one call of a batch. Once the answers have become too large it makes no call that has an answer.
+func (s *Server) callInBatch(ctx context.Context, raw []byte, full bool, log *zerolog.Logger) []byte {
+	if full {
+		if c, invalid := parseCall(raw); invalid == nil && c.id != nil {
+			s.metrics.called(noMethod, CodeInvalidRequest, 0)
+			return appendError(nil, c.id, errBatchAnswers)
+		}
+	}
+	return s.call(ctx, raw, false, log) // what follows it is another call's
 }
 
 // call answers one Request object; nil if it is a notification.

@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -67,6 +69,11 @@ func (s *Server) recorded(ctx context.Context, id job.ID) (*getEmailResult, erro
 
 // waiting finds a mail that no worker has recorded yet. The original okq does not tell what waits in it.
 func (s *Server) waiting(ctx context.Context, id job.ID) (*getEmailResult, error) {
+	// What waits may be as large as an email can be, and how large it is shows only once it has been read.
+	if err := s.finds.Acquire(ctx, 1); err != nil {
+		return nil, errBusy
+	}
+	defer s.finds.Release(1)
 	for _, queue := range []string{job.QueueEmailHigh, job.QueueEmailNormal} {
 		found, ok, err := s.deps.Queue.Find(ctx, queue, string(id))
 		if errors.Is(err, okq.ErrNoFind) {
@@ -83,9 +90,14 @@ func (s *Server) waiting(ctx context.Context, id job.ID) (*getEmailResult, error
 }
 
 func waitingEmail(id job.ID, contents []byte) (*getEmailResult, error) {
-	e, err := job.DecodeEmail(string(id), contents)
-	if err != nil {
-		return nil, err
+	var e struct { // of job.Email what is shown: the rest is not copied
+		To       string `json:"to"`
+		Flags    int64  `json:"flags"`
+		UniqueID string `json:"uniqueID"`
+		SendAt   int64  `json:"sendAt"`
+	}
+	if err := json.Unmarshal(contents, &e); err != nil {
+		return nil, fmt.Errorf("decode email: %w", err)
 	}
 	state := stateQueued
 	if e.SendAt > time.Now().Unix() {

@@ -14,8 +14,9 @@ const (
 )
 
 type enqueueResult struct {
-	Success bool   `json:"success"`
-	ID      job.ID `json:"id"`
+	Success  bool     `json:"success"`
+	ID       job.ID   `json:"id"`
+	Warnings []string `json:"warnings,omitempty"` // about members that no method knows
 }
 
 // enqueue puts a mail into its queue. From the answer on, the mail is okq's to keep.
@@ -24,7 +25,14 @@ func (s *Server) enqueue(ctx context.Context, c *call, log *zerolog.Logger) (any
 	if err != nil {
 		return nil, err
 	}
-	t, err := readTicket(raw)
+	params, err := readMembers(raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := params.refusal(); err != nil {
+		return nil, err
+	}
+	t, err := s.readTicket(ctx, raw, params)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +49,7 @@ func (s *Server) enqueue(ctx context.Context, c *call, log *zerolog.Logger) (any
 	}
 	span.Set("job_id", string(id))
 	log.Debug().Str("job_id", string(id)).Str("queue", t.queue).Msg("enqueued")
-	return enqueueResult{true, id}, nil
+	return enqueueResult{true, id, params.warnings()}, nil
 }
 
 // A ticket is what enqueue has to know of a mail that it found to be valid. The mail itself can then be forgotten,
@@ -54,7 +62,16 @@ type ticket struct {
 	trace  string      // traceparent of this call; empty: it is not traced
 }
 
-func readTicket(raw []byte) (ticket, error) {
+func (s *Server) readTicket(ctx context.Context, raw []byte, p enqueueParams) (ticket, error) {
+	release, err := s.decoding.take(ctx, raw, p)
+	if err != nil {
+		return ticket{}, err
+	}
+	defer release()
+	return newTicket(raw)
+}
+
+func newTicket(raw []byte) (ticket, error) {
 	var e job.Email
 	if err := decode(raw, &e); err != nil {
 		return ticket{}, err

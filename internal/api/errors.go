@@ -48,6 +48,8 @@ var (
 	errBusy       = &rpcError{Code: CodeUnavailable, Message: "busy with other large requests, try again"}
 	errKeyReused  = &rpcError{Code: CodeKeyReused, Message: "idempotencyKey was used with another mail in the last 24 hours"}
 	errBatchEmpty = invalidRequest("an empty batch")
+
+	errBatchAnswers = invalidRequest("not called: the batch's answers are too large, make smaller batches")
 )
 
 func invalidRequest(why string) *rpcError {

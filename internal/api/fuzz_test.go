@@ -34,7 +34,8 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte, owned bool) {
 		q.events = nil
 		given := bytes.Clone(raw)
-		answer := s.answer(t.Context(), body{append(make([]byte, 0, len(raw)+idRoom), raw...), owned}, &log)
+		answer, release := s.answer(t.Context(), body{append(make([]byte, 0, len(raw)+idRoom), raw...), owned}, &log)
+		release()
 		checkAnswer(t, given, answer)
 		for _, event := range q.events {
 			e, err := job.DecodeEmail(event.ID, event.Contents)
@@ -90,7 +91,9 @@ func FuzzEnqueue(f *testing.F) {
 		params = skipSpace(params)
 		raw := append(append([]byte(`{"jsonrpc":"2.0","method":"Postmaster.Enqueue","params":`), params...), `,"id":1}`...)
 		var r response
-		if err := json.Unmarshal(s.answer(t.Context(), body{bytes: raw}, &log), &r); err != nil {
+		answer, release := s.answer(t.Context(), body{bytes: raw}, &log)
+		release()
+		if err := json.Unmarshal(answer, &r); err != nil {
 			t.Fatal(err)
 		}
 		switch {

@@ -22,7 +22,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := requestID(r.Header)
 	w.Header().Set("X-Request-Id", id)
 	log := s.log.With().Str("request_id", id).Logger()
-	status, size := s.serve(w, r, &log)
+	status, size := s.serve(w, r, id, &log)
 	if s.cfg.AccessLog {
 		log.Info().Str("addr", r.RemoteAddr).Int("status", status).Int("bytes", size).
 			Dur("took_ms", time.Since(began)).Msg("request")
@@ -30,7 +30,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // serve answers and returns the HTTP status and the size of the request.
-func (s *Server) serve(w http.ResponseWriter, r *http.Request, log *zerolog.Logger) (status, size int) {
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, id string, log *zerolog.Logger) (status, size int) {
 	if r.Method == http.MethodGet && r.URL.Path == openRPCPath {
 		writeJSON(w, http.StatusOK, openRPC)
 		return http.StatusOK, 0
@@ -40,14 +40,19 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, log *zerolog.Logg
 		refused.write(w, r)
 		return refused.status, 0
 	}
-	connlimit.Of(r).Admit()
+	conn := connlimit.Of(r)
+	if len(s.tokens) > 0 {
+		conn.Admit()
+	}
 	body, release, err := s.bodies.read(w, r)
 	defer release()
 	if err != nil {
-		return s.unread(w, r, err, log), 0
+		return s.unread(w, err, id), 0
 	}
+	conn.Admit()
 	s.metrics.bodyBytes.Observe(float64(len(body.bytes)))
-	answer := s.answer(s.deps.Tracer.Caller(r.Context(), r.Header), body, log)
+	answer, done := s.answer(s.deps.Tracer.Caller(r.Context(), r.Header), body, log)
+	defer done()
 	if answer == nil {
 		w.WriteHeader(http.StatusNoContent)
 		return http.StatusNoContent, len(body.bytes)
@@ -57,7 +62,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, log *zerolog.Logg
 }
 
 // unread answers a request whose body could not be had.
-func (s *Server) unread(w http.ResponseWriter, r *http.Request, err error, log *zerolog.Logger) int {
+func (s *Server) unread(w http.ResponseWriter, err error, requestID string) int {
 	status := http.StatusBadRequest
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -70,11 +75,8 @@ func (s *Server) unread(w http.ResponseWriter, r *http.Request, err error, log *
 		w.Header().Set("Retry-After", "1")
 	}
 	s.metrics.refused(status)
-	log.Warn().Err(err).Int("status", status).Msg("request not read")
-	w.Header().Set("Connection", "close")
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		s.bodies.drain(w, r)
-	}
+	s.refusals.Warn().Str("request_id", requestID).Err(err).Int("status", status).Msg("request not read")
+	connlimit.Refuse(w)
 	if status == http.StatusServiceUnavailable {
 		writeJSON(w, status, appendError(nil, null, errBusy))
 		return status
@@ -83,7 +85,17 @@ func (s *Server) unread(w http.ResponseWriter, r *http.Request, err error, log *
 	return status
 }
 
+// A client has answerTime, and more for a large answer, to read it: those that do not hold its memory.
+const (
+	answerTime = 10 * time.Second
+	answerPace = 64 << 10 // bytes per second
+)
+
 func writeJSON(w http.ResponseWriter, status int, body []byte) {
+	if len(body) > smallBody { // smaller ones fit into the connection's own buffers
+		deadline := time.Now().Add(answerTime + time.Duration(len(body)/answerPace)*time.Second)
+		_ = http.NewResponseController(w).SetWriteDeadline(deadline) // without it the server's own holds
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)

@@ -16,6 +16,7 @@ const (
 	pushTries   = 4
 
 	largePush   = 256 << 10 // bytes of a mail that goes to okq by Deps.Large
+	findsAtOnce = 4         // looks for emails in okq, whose size is not known before
 	largeAtOnce = 2         // of those, since more would only share the same disk, and all be late
 	pushRate    = 1 << 20   // bytes per second that a push may take for its size
 )

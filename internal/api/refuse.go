@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"path"
 	"strings"
+
+	"github.com/levenlabs/postmaster/internal/connlimit"
 )
 
 // openRPCPath is where a GET finds the description of the methods.
@@ -45,8 +47,11 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request) *refusal {
 
 // write answers and has the connection closed if there is a body: reading what is refused would cost as much as serving it.
 func (f *refusal) write(w http.ResponseWriter, r *http.Request) {
+	if f.status == http.StatusUnauthorized {
+		connlimit.Of(r).Wrong(r.Context())
+	}
 	if r.ContentLength != 0 {
-		w.Header().Set("Connection", "close")
+		connlimit.Refuse(w)
 	}
 	if !f.v3 {
 		http.Error(w, f.text, f.status)

@@ -21,18 +21,30 @@ func elements(array []byte, each func(value []byte) bool) {
 
 // members calls each with every member of the object.
 func members(object []byte, each func(name string, value []byte)) {
+	quotedMembers(object, func(quoted, value []byte) { each(memberName(quoted), value) })
+}
+
+// quotedMembers is members with the names as they are written, so that none is copied.
+func quotedMembers(object []byte, each func(quoted, value []byte)) {
 	rest := skipSpace(object[1:])
 	for rest[0] != '}' {
 		end := valueEnd(rest)
-		name := memberName(rest[:end])
+		quoted := rest[:end]
 		rest = skipSpace(skipSpace(rest[end:])[1:]) // the colon
 		end = valueEnd(rest)
-		each(name, rest[:end])
+		each(quoted, rest[:end])
 		rest = skipComma(rest[end:])
 	}
 }
 
+// longName is longer than any name that is looked for. A member whose name is longer is called by its beginning, so that
+// no copy of it is made.
+const longName = 256
+
 func memberName(quoted []byte) string {
+	if len(quoted) > longName {
+		return string(quoted[1:longName])
+	}
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return string(quoted[1 : len(quoted)-1])
 	}

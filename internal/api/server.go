@@ -68,11 +68,14 @@ type Server struct {
 	cfg         Config
 	deps        Deps
 	log         zerolog.Logger
+	refusals    zerolog.Logger // log, for what strangers do
 	methods     map[string]method
 	guard       browserguard.Guard
 	tokens      tokens
 	bodies      *bodies
+	decoding    *decoding
 	largePushes *semaphore.Weighted
+	finds       *semaphore.Weighted // of events in okq
 	metrics     *metrics
 	ln          net.Listener
 	conns       *connlimit.Listener // under ln
@@ -90,8 +93,9 @@ func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (
 	s := &Server{
 		cfg: cfg, deps: deps, log: log.With().Str("component", "api").Logger(), tokens: newTokens(cfg.Tokens),
 		guard:  browserguard.Guard{NoBrowsers: true, Authenticated: len(cfg.Tokens) > 0, AllowHosts: cfg.AllowHosts},
-		bodies: newBodies(int64(cfg.MaxBody), int64(cfg.MaxHeld)), largePushes: semaphore.NewWeighted(largeAtOnce), metrics: m,
+		bodies: newBodies(int64(cfg.MaxBody), int64(cfg.MaxHeld)), decoding: newDecoding(2 * int64(cfg.MaxBody)), largePushes: semaphore.NewWeighted(largeAtOnce), finds: semaphore.NewWeighted(findsAtOnce), metrics: m,
 	}
+	s.refusals = connlimit.Sampled(s.log)
 	s.methods = s.table()
 	m.zero(s.methods)
 	return s, nil
@@ -116,6 +120,7 @@ func (s *Server) Listen() error {
 		s.log.Warn().Msg("no store: only Enqueue works, and without idempotencyKey")
 	}
 	s.conns = connlimit.Listen(ln, connlimit.Policy{Max: s.cfg.MaxConns}, s.metrics.connections)
+	s.bodies.reclaim = s.conns.Reclaim
 	s.ln = s.conns
 	if tlsConfig != nil {
 		s.ln = tls.NewListener(s.ln, tlsConfig)

@@ -249,7 +249,7 @@ func TestFingerprintIsOfTheMailAndNotOfItsSpelling(t *testing.T) {
 		`"templateData":{"a":1,"b":[1.0]},"attachments":[{"content":"QUJD","filename":"f"}],"idempotencyKey":"k"}`
 	print := func(raw string) fingerprint {
 		t.Helper()
-		ticket, err := readTicket([]byte(raw))
+		ticket, err := newTicket([]byte(raw))
 		if err != nil {
 			t.Fatal(err)
 		}
