@@ -1,7 +1,7 @@
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help build test cases planted test-fast test-race test-heavy test-deploy test-k8s image man fault-worker lint fmt fuzz bench bench-go bench-footprint bench-peers fault-hooks bench-worker bench-latency bench-api bench-hooks bench-okq chaos services services-down
+.PHONY: help build test cases planted vulncheck test-fast test-race test-heavy test-deploy test-k8s image man fault-worker lint fmt fuzz bench bench-go bench-footprint bench-peers fault-hooks bench-worker bench-latency bench-api bench-hooks bench-okq chaos services services-down
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ image: ## Container images without Docker, as OCI layouts in dist/, and what is 
 
 fault-worker: ## 20,000 mails while SendGrid errs and processes are killed (PM_FAULT_SEED repeats a run)
 	PM_HEAVY=1 PM_FAULT_MAILS=$${PM_FAULT_MAILS:-20000} go test -count=1 -parallel 1 -run '^TestHeavy' -v -timeout 60m ./internal/worker/faulttest
+
+vulncheck: ## Known vulnerabilities of what the programs call (asks vuln.go.dev, or GOVULNDB)
+	@scripts/vulncheck
 
 lint: ## The linter, at the version that scripts/lint pins
 	@scripts/lint

@@ -1,6 +1,6 @@
 module github.com/levenlabs/postmaster
 
-go 1.26.0
+go 1.26.8
 
 require (
 	github.com/chromedp/chromedp v0.23.0

@@ -1,6 +1,6 @@
 module github.com/levenlabs/postmaster/bench
 
-go 1.26.0
+go 1.26.8
 
 require (
 	github.com/Shopify/toxiproxy/v2 v2.5.0
