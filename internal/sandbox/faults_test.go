@@ -44,6 +44,9 @@ func TestFaultsAreAnsweredAsSendGridWould(t *testing.T) {
 		{faults.Always(faults.WrongSender), 403, "verified Sender Identity"},
 		{faults.Always(faults.BadRequest), 400, "personalizations.0.to.0.email"},
 		{faults.Always(faults.TooLarge), 413, "<title>413 Request Entity Too Large</title>"},
+		{faults.Rule{Fault: faults.Refuse, Probability: 1, Message: "not you"}, 403, `{"errors":[{"message":"not you"`},
+		{faults.Rule{Fault: faults.Refuse, Probability: 1, Status: 404, Message: "not here", HTML: true}, 404, "<center><h1>not here</h1></center>"},
+		{faults.Rule{Fault: faults.Refuse, Probability: 1, Status: 204}, 204, ""},
 		{faults.Rule{Fault: faults.Garbage, Probability: 1, Status: 400}, 400, "\xff\xfe"},
 	}
 	for _, tt := range tests {

@@ -60,6 +60,9 @@ func ruleText(r faults.Rule) string {
 	if r.To != "" {
 		parts = append(parts, "to "+r.To)
 	}
+	if r.From != "" {
+		parts = append(parts, "from "+r.From)
+	}
 	if r.Delay > 0 || r.Jitter > 0 {
 		parts = append(parts, fmt.Sprintf("after %v", time.Duration(r.Delay)))
 	}
@@ -101,6 +104,8 @@ func faultLabel(f faults.Fault) string {
 		return "503 service unavailable"
 	case faults.GatewayTime:
 		return "504 gateway timeout"
+	case faults.Refuse:
+		return "refused: a status and a message of your choice"
 	case faults.Garbage:
 		return "garbage instead of JSON"
 	case faults.Hang:

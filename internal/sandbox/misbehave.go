@@ -13,15 +13,17 @@ import (
 // strike decides what befalls the request, and waits out its delay. m is nil
 // when the body could not be read: such a request has no recipients.
 func (s *Sandbox) strike(r *http.Request, m *mailsend.Mail) faults.Rule {
+	var from string
 	var recipients []string
 	if m != nil {
+		from = m.From.Email
 		for _, p := range m.Personalizations {
 			for _, a := range p.Recipients() {
 				recipients = append(recipients, a.Email)
 			}
 		}
 	}
-	strike := s.faults.Pick(recipients)
+	strike := s.faults.Pick(from, recipients)
 	if strike.Delay > 0 {
 		s.countFault(faults.Latency)
 		select {
@@ -66,6 +68,8 @@ func (s *Sandbox) misbehave(w http.ResponseWriter, r *http.Request, rule faults.
 		answer(w, status, mailsend.Issue{Message: saysSender, Field: &field})
 	case faults.TooLarge:
 		answerHTML(w, status, saysTooLarge)
+	case faults.Refuse:
+		refuse(w, rule)
 	case faults.Garbage:
 		garbage(w, rule)
 	default:
@@ -96,6 +100,22 @@ func tooMany(w http.ResponseWriter, resetAfter time.Duration) {
 	h.Set("X-RateLimit-Remaining", "0")
 	h.Set("X-RateLimit-Reset", strconv.FormatInt(at.Unix(), 10))
 	answerText(w, http.StatusTooManyRequests, saysTooMany)
+}
+
+// refuse answers what the rule says; without a body if it says success.
+func refuse(w http.ResponseWriter, rule faults.Rule) {
+	status := rule.Status
+	if status == 0 {
+		status = rule.Fault.Status()
+	}
+	switch {
+	case status < 300 && rule.Message == "":
+		w.WriteHeader(status)
+	case rule.HTML:
+		answerHTML(w, status, rule.Message)
+	default:
+		answerText(w, status, rule.Message)
+	}
 }
 
 // garbage is no JSON, no HTML and no UTF-8, but says it is JSON.

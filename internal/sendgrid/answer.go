@@ -18,23 +18,29 @@ const (
 	maxMessage = 500
 )
 
-// providerErrors reads the body of an error. It is often not JSON: a 413 is nginx's page.
-func providerErrors(resp *rest.Response) []job.ProviderError {
+// listedErrors reads the body of an error that SendGrid wrote.
+func listedErrors(resp *rest.Response) []job.ProviderError {
 	var body struct {
 		Errors []struct {
 			Message any `json:"message"`
 			Field   any `json:"field"`
 		} `json:"errors"`
 	}
-	var list []job.ProviderError
-	if json.Unmarshal([]byte(resp.Body), &body) == nil {
-		for _, e := range body.Errors[:min(len(body.Errors), maxErrors)] {
-			message, _ := e.Message.(string)
-			field, _ := e.Field.(string)
-			list = append(list, job.ProviderError{Message: clip(message), Field: clip(field), Status: resp.StatusCode})
-		}
+	if json.Unmarshal([]byte(resp.Body), &body) != nil {
+		return nil
 	}
-	if len(list) > 0 {
+	var list []job.ProviderError
+	for _, e := range body.Errors[:min(len(body.Errors), maxErrors)] {
+		message, _ := e.Message.(string)
+		field, _ := e.Field.(string)
+		list = append(list, job.ProviderError{Message: clip(message), Field: clip(field), Status: resp.StatusCode})
+	}
+	return list
+}
+
+// providerErrors is what an answer says. It is often not JSON: a 413 is nginx's page.
+func providerErrors(resp *rest.Response) []job.ProviderError {
+	if list := listedErrors(resp); len(list) > 0 {
 		return list
 	}
 	message := fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))

@@ -69,5 +69,13 @@ func (c *Config) validatePool() error {
 	return nil
 }
 
-// base is the URL that paths are appended to.
-func (c *Config) base() string { return strings.TrimRight(c.URL, "/") }
+// base is the URL that /v3/mail/send is appended to. One that ends in a part of that is understood.
+func (c *Config) base() string {
+	base := strings.TrimRight(c.URL, "/")
+	for _, end := range []string{"/v3/mail/send", "/v3/mail", "/v3"} {
+		if cut, ok := strings.CutSuffix(base, end); ok {
+			return strings.TrimRight(cut, "/")
+		}
+	}
+	return base
+}

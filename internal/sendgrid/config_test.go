@@ -40,3 +40,20 @@ func TestConfigFaultsNameTheirFlag(t *testing.T) {
 		}
 	}
 }
+
+func TestURLMayEndInSendGridsOwnPath(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"https://api.sendgrid.com":               "https://api.sendgrid.com",
+		"https://api.sendgrid.com/":              "https://api.sendgrid.com",
+		"https://api.sendgrid.com/v3":            "https://api.sendgrid.com",
+		"https://api.sendgrid.com/v3/":           "https://api.sendgrid.com",
+		"https://api.sendgrid.com/v3/mail/send/": "https://api.sendgrid.com",
+		"http://proxy.example/sendgrid/v3":       "http://proxy.example/sendgrid",
+		"http://proxy.example/sendgrid":          "http://proxy.example/sendgrid",
+	} {
+		if c := (Config{URL: given}); c.base() != want {
+			t.Errorf("%s: base %s, want %s", given, c.base(), want)
+		}
+	}
+}

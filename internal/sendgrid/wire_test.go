@@ -100,8 +100,9 @@ func TestAnswersAreClassified(t *testing.T) {
 		{"202", status(202, "", "X-Message-Id: m1"), Accepted},
 		{"202 without an id", status(202, ""), Accepted},
 		{"202 whose body breaks off", "HTTP/1.1 202 X\r\nContent-Length: 10\r\n\r\nabc", Accepted},
-		{"200 of the sandbox mode", status(200, ""), Accepted},
+		{"200 of somebody else without a body", status(200, ""), Unknown},
 		{"200 of somebody else", status(200, "<html>hello"), Unknown},
+		{"201", status(201, "{}"), Unknown},
 		{"204", status(204, ""), Unknown},
 		{"301", status(301, "", "Location: /elsewhere"), Refused},
 		{"307", status(307, "", "Location: /elsewhere"), Refused},
@@ -112,12 +113,16 @@ func TestAnswersAreClassified(t *testing.T) {
 		{"403 sender", status(403, `{"errors":[{"message":"The from address does not match a verified Sender Identity.","field":"from"}]}`), Rejected},
 		{"403 blocked", status(403, `{"errors":[{"message":"You have been temporarily blocked due to repeated bad requests"}]}`), Refused},
 		{"403 not JSON", status(403, "<html>forbidden"), Refused},
-		{"404", status(404, ""), Rejected},
-		{"405", status(405, ""), Rejected},
-		{"406", status(406, ""), Rejected},
+		{"404", status(404, `{"errors":[{"message":"no"}]}`), Refused},
+		{"405", status(405, `{"errors":[{"message":"no"}]}`), Refused},
+		{"406", status(406, `{"errors":[{"message":"no"}]}`), Refused},
+		{"400 of a proxy", status(400, "<html>bad request"), Refused},
+		{"404 of a proxy", status(404, "<html>not found"), Refused},
+		{"410 without a body", status(410, ""), Refused},
+		{"422", status(422, `{"errors":[{"message":"bad"}]}`), Rejected},
 		{"408", status(408, ""), NotSent},
 		{"413 of nginx", status(413, "<html><h1>413 Request Entity Too Large</h1></html>", "Content-Type: text/html"), Rejected},
-		{"415", status(415, ""), Rejected},
+		{"415", status(415, `{"errors":[{"message":"no"}]}`), Refused},
 		{"429", status(429, limited), Limited},
 		{"451", status(451, `{"errors":[{"message":"region"}]}`), Rejected},
 		{"500", status(500, ""), Unknown},
@@ -277,6 +282,12 @@ func TestLimitSaysWhenItEnds(t *testing.T) {
 		{"reset", fmt.Sprintf("X-RateLimit-Reset: %d", now.Unix()+40), 40 * time.Second},
 		{"reset in the past", fmt.Sprintf("X-RateLimit-Reset: %d", now.Unix()-40), 0},
 		{"reset in a year", fmt.Sprintf("X-RateLimit-Reset: %d", now.Unix()+365*86400), maxLimit},
+		{"reset of 0 beside a retry after", "X-RateLimit-Reset: 0\r\nRetry-After: 7", 7 * time.Second},
+		{"reset in the past beside a retry after", fmt.Sprintf("X-RateLimit-Reset: %d\r\nRetry-After: 7", now.Unix()-40), 7 * time.Second},
+		{"reset in milliseconds", fmt.Sprintf("X-RateLimit-Reset: %d", now.UnixMilli()+40_000), 40 * time.Second},
+		{"reset in seconds from now", "X-RateLimit-Reset: 40", 40 * time.Second},
+		{"reset that overflows", "X-RateLimit-Reset: 9223372036854775807", maxLimit},
+		{"retry after that overflows", "Retry-After: 9223372036854775807", maxLimit},
 		{"reset that is no number", "X-RateLimit-Reset: soon", 0},
 		{"retry after seconds", "Retry-After: 7", 7 * time.Second},
 		{"retry after a date", "Retry-After: " + now.Add(90*time.Second).UTC().Format(http.TimeFormat), 90 * time.Second},
@@ -313,7 +324,7 @@ func TestHugeAnswerIsCutShort(t *testing.T) {
 		}
 	})
 	got := send(t, url, small(), 10*time.Second)
-	if got.Outcome != Rejected || len(got.Errors[0].Message) > maxMessage+50 {
+	if got.Outcome != Refused || len(got.Errors[0].Message) > maxMessage+50 {
 		t.Errorf("%v with a message of %d bytes", got.Outcome, len(got.Errors[0].Message))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/levenlabs/postmaster/internal/sendcontrol"
 	"github.com/levenlabs/postmaster/pkg/heartbeat"
 )
 
@@ -50,19 +51,18 @@ func workerName() string {
 	return fmt.Sprintf("%s/%d", host, os.Getpid())
 }
 
-// standing is what keeps the gate shut, and until when at least.
+// standing returns what keeps the gate shut, and until when at least.
 func (g *gate) standing() (state string, until time.Time, inHand int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	switch {
-	case len(g.outages) > 0:
+	if len(g.outages) > 0 {
 		return heartbeat.StoreAway, time.Time{}, g.hand
-	case g.breaker.open && g.breaker.away:
-		return heartbeat.Away, g.breaker.retry, g.hand
-	case g.breaker.open:
-		return heartbeat.Refused, g.breaker.retry, g.hand
-	case time.Now().Before(g.limit):
-		return heartbeat.RateLimited, g.limit, g.hand
 	}
-	return heartbeat.Sending, time.Time{}, g.hand
+	why, until := g.control.State()
+	return states[why], until, g.hand
+}
+
+var states = map[sendcontrol.State]string{
+	sendcontrol.Sending: heartbeat.Sending, sendcontrol.Limited: heartbeat.RateLimited,
+	sendcontrol.Refused: heartbeat.Refused, sendcontrol.Away: heartbeat.Away,
 }

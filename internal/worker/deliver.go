@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/levenlabs/postmaster/internal/sendcontrol"
 	"github.com/levenlabs/postmaster/internal/sendgrid"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/stats"
@@ -17,6 +18,11 @@ var errNoTime = errors.New("the lease would end before the send")
 // stopped first, unfinished.
 func (b *batch) deliver(m *mail) {
 	w := b.w
+	who := sendcontrol.Email{ID: m.id(), Sender: m.email.From, To: m.email.To}
+	if delay := w.control.Hold(who); delay > 0 {
+		w.untried(b.jobs, m, delay)
+		return
+	}
 	if !w.starts.acquire(b.waiting) {
 		return
 	}
@@ -27,13 +33,16 @@ func (b *batch) deliver(m *mail) {
 	if w.rate.Wait(b.waiting) != nil {
 		return
 	}
-	open, probe := w.gate.pass(m.id())
-	if !open {
+	turn, delay := w.control.Acquire(who)
+	switch {
+	case turn == nil && delay > 0:
+		w.untried(b.jobs, m, delay)
+		return
+	case turn == nil:
 		b.repeat(m)
 		return
 	}
-	p := &passage{gate: w.gate, id: m.id(), to: m.email.To, probe: probe}
-	defer p.abandon()
+	defer turn.End()
 	if !b.begin(m) {
 		return
 	}
@@ -42,25 +51,18 @@ func (b *batch) deliver(m *mail) {
 	if m.email.TraceParent = ""; span.Sampled() {
 		m.email.TraceParent = span.Parent() // it comes back on each of the mail's events
 	}
-	result, sent := b.post(m, p)
+	result, sent := b.post(m, turn)
 	posted() // what follows need not keep others from being posted
 	if !sent {
 		w.release(b.jobs, m)
 		b.repeat(m)
 		return
 	}
-	if result.Outcome == sendgrid.Refused && w.gate.blame(m.id()) {
-		result.Outcome = sendgrid.NotSent
-	}
 	span.Set("outcome", result.Outcome.String())
 	if result.Outcome != sendgrid.Accepted {
 		span.Fail(result.Outcome.String())
 	}
-	p.report(result)
-	if result.Outcome == sendgrid.NotSent && w.gate.away() {
-		result.Outcome = sendgrid.Refused
-	}
-	w.conclude(b, m, result)
+	w.conclude(b, m, result, turn.Report(result))
 }
 
 // begin writes the attempt into the ledger. If the ledger does not stand where it should, the mail goes round again and
@@ -108,20 +110,21 @@ func (w *Worker) timeLeft(m *mail) error {
 
 // post sends the mail unless something has come up since the attempt began: the gate was closed; or writing the attempt
 // took so long, for want of a store, that its time is no use for waiting for evidence any more.
-func (b *batch) post(m *mail, p *passage) (result sendgrid.Result, sent bool) {
+func (b *batch) post(m *mail, turn *sendcontrol.Turn) (result sendgrid.Result, sent bool) {
 	w := b.w
 	if !take(m.Context(), w.posts) {
 		return result, false
 	}
 	defer func() { <-w.posts }()
 	stale := time.Since(m.attempted) > max(w.cfg.EvidenceWait/2, 5*time.Second)
-	if stale && w.deps.Stats != nil || !p.stillOpen() || w.timeLeft(m) != nil {
+	if stale && w.deps.Stats != nil || !turn.Valid() || w.timeLeft(m) != nil {
 		return result, false
 	}
 	w.m.inFlight.Inc()
 	defer w.m.inFlight.Dec()
 	ctx, cancel := context.WithTimeout(m.Context(), w.cfg.SendTimeout)
 	defer cancel()
+	turn.Post()
 	start := time.Now()
 	result = w.deps.Sender.Send(ctx, m.email)
 	took := time.Since(start)
@@ -140,25 +143,27 @@ func take(ctx context.Context, places chan struct{}) bool {
 	}
 }
 
-// conclude does what an outcome asks for. The ledger is always written before okq is told: the other way round a kill
+// conclude does what a verdict asks for. The ledger is always written before okq is told: the other way round a kill
 // in between would leave a mail that nobody remembers having sent.
-func (w *Worker) conclude(b *batch, m *mail, r sendgrid.Result) {
+func (w *Worker) conclude(b *batch, m *mail, r sendgrid.Result, v sendcontrol.Verdict) {
 	took := time.Since(m.attempted)
 	w.m.outcomes.WithLabelValues(r.Outcome.String()).Inc()
-	switch r.Outcome {
+	switch v.Outcome {
 	case sendgrid.Accepted:
 		if w.settle(b.jobs, m, stats.Settlement{State: stats.Accepted, MessageID: r.MessageID}) {
 			w.sent(b.jobs, m, r, took)
 		}
-	case sendgrid.NotSent:
-		w.retry(b.jobs, m, r)
 	case sendgrid.Unknown:
-		w.doubt(b.jobs, m, r)
+		w.doubt(b.jobs, m, r, v.Final)
 	case sendgrid.Rejected:
 		w.bury(b.jobs, m, death{reason: job.ReasonRejected, detail: r.Reason(), errors: r.Errors, state: stats.Rejected})
-	default: // Limited and Refused: not the mail's fault
-		w.about(m, w.log.Debug()).Int("status", r.Status).Stringer("outcome", r.Outcome).Msg("not taken, waiting")
-		w.release(b.jobs, m)
-		b.repeat(m)
+	case sendgrid.NotSent:
+		if !v.Stopped {
+			w.retry(b.jobs, m, r)
+			return
+		}
+		fallthrough
+	default: // Limited and Refused: not the email's fault, as far as anybody knows
+		w.putOff(b.jobs, m, r, v.Delay)
 	}
 }

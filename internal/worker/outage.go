@@ -69,14 +69,14 @@ func (g *gate) ready() error {
 	return nil
 }
 
-// stuckLocked reports whether the gate is shut for a call that nobody makes any more.
+// stuckLocked reports whether the gate is shut for a call or a trial that nobody makes any more.
 func (g *gate) stuckLocked(now time.Time) bool {
 	for o := range g.outages {
 		if now.Sub(o.failed) > stuckAfter {
 			return true
 		}
 	}
-	return false
+	return len(g.outages) == 0 && g.control.Stuck(now)
 }
 
 // stuck is the value of the metric.

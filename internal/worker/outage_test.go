@@ -17,17 +17,19 @@ import (
 	"github.com/rs/zerolog"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/levenlabs/postmaster/internal/sendcontrol"
 	"github.com/levenlabs/postmaster/pkg/database"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
 
-func newTestGate() *gate { return newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry())) }
+func newTestGate() *gate { return newStoreless().gate }
 
 // newStoreless is a worker that only makes calls to stores.
 func newStoreless() *Worker {
 	m := newMetrics(prometheus.NewRegistry())
-	return &Worker{log: zerolog.Nop(), m: m, gate: newGate(zerolog.Nop(), m)}
+	control := sendcontrol.New(sendcontrol.Options{Concurrency: 1, Log: zerolog.Nop(), Open: m.breaker, Pauses: m.pauses})
+	return &Worker{log: zerolog.Nop(), m: m, control: control, gate: newGate(zerolog.Nop(), m, control)}
 }
 
 // A caller may be stopped at any point between two tries. A gate that stayed shut then would never open again.

@@ -26,10 +26,11 @@ func (w *Worker) retry(ctx context.Context, m *mail, r sendgrid.Result) {
 }
 
 // doubt has a mail that SendGrid may have looked at again once an event had the time to come. Without a ledger none can.
-func (w *Worker) doubt(ctx context.Context, m *mail, r sendgrid.Result) {
+// If it is final, none is waited for.
+func (w *Worker) doubt(ctx context.Context, m *mail, r sendgrid.Result, final bool) {
 	w.m.unknown.WithLabelValues("opened").Inc()
 	w.about(m, w.log.Warn()).Int("attempt", m.attempts).Int("status", r.Status).AnErr("error", r.Err).Msg("outcome unknown")
-	if w.deps.Stats == nil && (w.holds(m.email) || w.spent(m) >= w.cfg.MaxAttempts) {
+	if final || w.deps.Stats == nil && (w.holds(m.email) || w.spent(m) >= w.cfg.MaxAttempts) {
 		w.bury(ctx, m, death{reason: job.ReasonUnknown, detail: r.Reason(), errors: r.Errors})
 		return
 	}
@@ -42,6 +43,25 @@ func (w *Worker) doubt(ctx context.Context, m *mail, r sendgrid.Result) {
 func (w *Worker) release(ctx context.Context, m *mail) {
 	m.free++
 	w.settle(ctx, m, stats.Settlement{State: m.open()})
+}
+
+// putOff releases an email that SendGrid surely did not take, at no cost: its sending is stopped.
+func (w *Worker) putOff(ctx context.Context, m *mail, r sendgrid.Result, delay time.Duration) {
+	w.about(m, w.log.Debug()).Int("status", r.Status).Stringer("outcome", r.Outcome).Dur("delay_ms", delay).Msg("not taken, will retry")
+	w.release(ctx, m)
+	w.untried(ctx, m, delay)
+}
+
+// untried releases an email for a time, at no cost: without a record in the ledger, the delivery does not count. With one
+// it does, which says that there is a record to look up.
+func (w *Worker) untried(ctx context.Context, m *mail, delay time.Duration) {
+	if w.deps.Stats != nil && m.attempts > 0 {
+		w.later(ctx, m, delay)
+		return
+	}
+	if err := m.Release(context.WithoutCancel(ctx), delay); err != nil {
+		w.about(m, w.log.Warn()).Err(err).Msg("cannot release, the job returns when its lease expires")
+	}
 }
 
 // drop ends a mail that is not to be sent. One that SendGrid may have already becomes a dead letter instead.

@@ -2,15 +2,12 @@ package worker
 
 import (
 	"fmt"
+	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
-
 	"github.com/levenlabs/postmaster/internal/sandbox/faults"
-	"github.com/levenlabs/postmaster/internal/sendgrid"
+	"github.com/levenlabs/postmaster/internal/sendcontrol"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
@@ -57,13 +54,15 @@ func TestBadKeyCostsNoMailAnAttempt(t *testing.T) {
 			if err := r.sendgrid.SetFaults(faults.Always(fault)); err != nil {
 				t.Fatal(err)
 			}
-			mails := r.mails(100, "a@example.com")
+			mails := r.mails(400, "a@example.com")
 			r.enqueue(mails...)
 			r.start()
-			r.eventually("some probes", func() bool { return r.worker.gate.failures() >= 3 })
-			if n := r.sendgrid.Counters().Requests; n > int64(r.cfg.Concurrency)+4 {
-				t.Errorf("%d requests with a bad key: only the first %d may go, and then one probe at a time", n, r.cfg.Concurrency)
+			r.eventually("the breaker is open", func() bool { state, _ := r.worker.control.State(); return state == sendcontrol.Refused })
+			before := r.sendgrid.Counters().Requests
+			if most := int64(4 * r.cfg.Concurrency); before > most {
+				t.Errorf("%d requests with a bad key until the breaker opened, want at most %d", before, most)
 			}
+			r.someTrials()
 			r.sendgrid.ClearFaults()
 			for _, e := range mails {
 				rec := r.ends(e, stats.Accepted)
@@ -77,6 +76,12 @@ func TestBadKeyCostsNoMailAnAttempt(t *testing.T) {
 			}
 		})
 	}
+}
+
+// someTrials waits until the pauses between trials have grown.
+func (r *rig) someTrials() {
+	r.Helper()
+	r.eventually("some trials", func() bool { _, until := r.worker.control.State(); return time.Until(until) > 1500*time.Millisecond })
 }
 
 // An outage is longer than all attempts of a mail together, and no mail dies of it.
@@ -95,9 +100,9 @@ func TestSendGridAwayCostsNoMailItsAttempts(t *testing.T) {
 			}
 			r.enqueue(mails...)
 			r.start()
-			r.eventually("some probes", func() bool { return r.worker.gate.failures() >= 4 })
-			if n := r.sendgrid.Counters().Requests; n > int64(r.cfg.Concurrency)+awayAfter+4 {
-				t.Errorf("%d requests to a SendGrid that is away: after some, only one probe at a time may go", n)
+			r.someTrials()
+			if n := r.sendgrid.Counters().Requests; n > int64(r.cfg.Concurrency)+30 {
+				t.Errorf("%d requests to a SendGrid that is away: after some, only one trial at a time may go", n)
 			}
 			r.sendgrid.ClearFaults()
 			for _, e := range mails {
@@ -111,139 +116,12 @@ func TestSendGridAwayCostsNoMailItsAttempts(t *testing.T) {
 	}
 }
 
-func (g *gate) failures() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.breaker.failures
-}
-
-// A mail that SendGrid refuses as if the account were at fault, while it takes all others, must not stop them for ever.
-func TestOneRefusedMailDoesNotStopTheOthers(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	bad := r.mail("blocked403@example.com")
-	r.enqueue(bad)
-	r.start()
-	var mails []*job.Email
-	r.eventually("the bad mail is dead", func() bool {
-		e := r.mail("a@example.com") // there is always somebody else
-		mails = append(mails, e)
-		r.enqueue(e)
-		return r.total(job.QueueEmailDead) > 0
-	})
-	if letter := r.deadLetter(job.QueueEmailDead); letter.ID != string(bad.ID) || letter.Reason != job.ReasonAttempts {
-		t.Errorf("letter %+v", letter)
-	}
-	r.empty(job.QueueEmailNormal)
-	for _, e := range mails {
-		r.accepted(e, 1)
-	}
-}
-
-// The mails of a batch that are finished are nobody's probe: with the refused one alone left of it, others are popped.
-func TestARefusedMailWhoseBatchIsDoneDoesNotStopTheOthers(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	good, bad := r.mails(5, "a@example.com"), r.mail("blocked403@example.com")
-	r.enqueue(append(good, bad)...)
-	r.start()
-	for _, e := range good {
-		r.ends2(e, stats.Accepted)
-	}
-	r.eventually("the bad mail is refused, or has been so often that it is blamed", func() bool {
-		rec := r.record(bad.ID)
-		return r.worker.gate.failures() > 0 || rec != nil && rec.Spent() > 0 && rec.State != stats.Attempting
-	})
-	late := r.mail("late@example.com")
-	r.enqueue(late)
-	r.ends2(late, stats.Accepted)
-}
-
 // ends2 waits for the state alone.
 func (r *rig) ends2(e *job.Email, state stats.State) {
 	r.Helper()
 	r.eventually("mail is "+string(state), func() bool {
 		rec := r.record(e.ID)
 		return rec != nil && rec.Outcome() == state
-	})
-}
-
-func TestProbesGrowRareAndEndWithTheFirstSuccess(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry()))
-		refused := sendgrid.Result{Outcome: sendgrid.Refused, Status: 401}
-		start := time.Now()
-		g.report("m", "a@example.com", refused, false)
-		var last time.Duration
-		probes := 0
-		for time.Since(start) < time.Hour {
-			before := time.Now()
-			if err := g.wait(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			last = time.Since(before)
-			if open, probe := g.pass("m"); !open || !probe {
-				t.Fatalf("pass = %v, %v; want the probe", open, probe)
-			}
-			if open, _ := g.pass("m"); open {
-				t.Fatal("two probes at a time")
-			}
-			g.report("m", "a@example.com", refused, true)
-			probes++
-		}
-		if probes > 40 || last < 2*time.Minute || last > 5*time.Minute {
-			t.Errorf("%d probes in an hour, the last after %v", probes, last)
-		}
-		if err := g.wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		_, probe := g.pass("m")
-		g.report("m", "a@example.com", sendgrid.Result{Outcome: sendgrid.Accepted}, probe)
-		if open, probe := g.pass("m"); !open || probe {
-			t.Errorf("pass = %v, %v after a success; want open to all", open, probe)
-		}
-	})
-}
-
-// The mail that was to be the probe may be gone, expired or cut off: another one must get its turn.
-func TestProbeThatNeverReportsIsReplaced(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry()))
-		g.report("m", "a@example.com", sendgrid.Result{Outcome: sendgrid.Refused}, false)
-		for range 3 {
-			if err := g.wait(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			_, probe := g.pass("m")
-			(&passage{gate: g, probe: probe}).abandon()
-		}
-		if err := g.waitPop(t.Context()); err != nil { // nothing is in hand: one may be popped
-			t.Fatal(err)
-		}
-	})
-}
-
-func TestOnlyTheMailsInHandProbe(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry()))
-		g.hold(3, 300)
-		g.report("m", "a@example.com", sendgrid.Result{Outcome: sendgrid.Refused}, false)
-		popped := make(chan error, 1)
-		go func() { popped <- g.waitPop(t.Context()) }()
-		time.Sleep(time.Hour)
-		synctest.Wait()
-		select {
-		case <-popped:
-			t.Fatal("a pop went through while mails that could probe were in hand")
-		default:
-		}
-		g.hold(-3, -300)
-		if err := <-popped; err != nil {
-			t.Fatal(err)
-		}
 	})
 }
 
@@ -262,30 +140,95 @@ func TestRateIsKept(t *testing.T) {
 	}
 }
 
-// If the one mail that opened the breaker were the only one to probe, nobody would ever learn that others are taken.
-func TestRefusedMailLeavesTheProbeToOthers(t *testing.T) {
+// Emails that SendGrid refuses as if the account were at fault, while it takes all others, end as dead letters with its
+// words, and hold nobody.
+func TestRefusedEmailsHoldNoOthers(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry()))
-		g.hold(1, 100)
-		g.report("odd", "a@example.com", sendgrid.Result{Outcome: sendgrid.Refused}, false)
-		if err := g.waitPop(t.Context()); err != nil { // another is let in, for it
-			t.Fatal(err)
-		}
-		g.hold(1, 100)
-		if open, _ := g.pass("odd"); open {
-			t.Error("the refused mail is the probe while there is another")
-		}
-		if open, probe := g.pass("other"); !open || !probe {
-			t.Error("the other mail is not let through as the probe")
-		}
-		g.report("other", "a@example.com", sendgrid.Result{Outcome: sendgrid.Refused}, true)
-		if err := g.wait(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		g.hold(-1, -100)
-		if open, probe := g.pass("other"); !open || !probe {
-			t.Error("the last mail in hand is not let through as the probe")
-		}
-	})
+	refuse := func(status int, message string, html bool) faults.Rule {
+		return faults.Rule{Fault: faults.Refuse, Probability: 1, Status: status, Message: message, HTML: html}
+	}
+	for name, tc := range map[string]struct {
+		rule     faults.Rule
+		bad, all int
+		bySender bool
+	}{
+		"a sender, two emails first": {refuse(403, "You are not authorized to send from that email address", false), 2, 52, true},
+		"a sender, one in five":      {refuse(403, "You are not authorized to send from that email address", false), 50, 250, true},
+		"a sender as HTML":           {refuse(403, "403 Forbidden", true), 50, 250, true},
+		"a sender as a wrong key":    {refuse(401, "The provided authorization grant is invalid, expired, or revoked", false), 50, 250, true},
+		"a sender as a route":        {refuse(404, "404 Not Found", true), 50, 250, true},
+		"a recipient, one in 60":     {refuse(403, "access forbidden", false), 4, 250, false},
+		"a recipient, one in five":   {refuse(401, "Maximum credits exceeded", false), 50, 250, false},
+		"a recipient, a fifth first": {refuse(403, "access forbidden", false), 50, 250, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			slow := faults.Rule{Fault: faults.Latency, Probability: 1, Delay: faults.Duration(30 * time.Millisecond)}
+			tc.rule.To = "bad@example.com"
+			if tc.bySender {
+				tc.rule.To, tc.rule.From = "", "bad@example.org"
+			}
+			if err := r.sendgrid.SetFaults(tc.rule, slow); err != nil { // refusals are faster than acceptances
+				t.Fatal(err)
+			}
+			r.start()
+			first := strings.Contains(name, "first")
+			var good, bad []*job.Email
+			began := time.Now()
+			for i := range tc.all {
+				if first && i < tc.bad || !first && i%(tc.all/tc.bad) == 0 && len(bad) < tc.bad {
+					bad = append(bad, r.mail("bad@example.com", func(e *job.Email) { e.From = "bad@example.org" }))
+					if !tc.bySender {
+						bad[len(bad)-1].From = "shop@example.org"
+					}
+					r.enqueue(bad[len(bad)-1])
+					continue
+				}
+				good = append(good, r.mail("a@example.com"))
+				r.enqueue(good[len(good)-1])
+			}
+			for _, e := range good {
+				r.ends2(e, stats.Accepted)
+			}
+			took := time.Since(began)
+			t.Logf("the good took %v", took)
+			if took > 10*time.Second {
+				t.Errorf("the good took %v", took)
+			}
+			r.eventually("the bad are dead letters", func() bool {
+				r.enqueue(r.mail("later@example.com")) // there is always somebody else
+				time.Sleep(20 * time.Millisecond)
+				return r.total(job.QueueEmailDead) == len(bad)
+			})
+			letter := r.deadLetter(job.QueueEmailDead)
+			if letter.Reason != job.ReasonRejected || !strings.Contains(letter.Detail, tc.rule.Message) {
+				t.Errorf("letter %+v", letter)
+			}
+			t.Logf("the last of the bad was a dead letter after %v", time.Since(began))
+		})
+	}
+}
+
+// An answer of success that is not SendGrid's is told, and no email gets it again and again.
+func TestSuccessThatIsNotSendGridsIsNotResent(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(r *rig) { r.cfg.MaxAttempts = 12 })
+	if err := r.sendgrid.SetFaults(faults.Rule{Fault: faults.Refuse, Probability: 1, Status: 204}); err != nil {
+		t.Fatal(err)
+	}
+	r.start()
+	e := r.mail("a@example.com")
+	r.enqueue(e)
+	r.eventually("the breaker is open", func() bool { state, _ := r.worker.control.State(); return state == sendcontrol.Refused })
+	r.eventually("the outcome is unknown", func() bool { rec := r.record(e.ID); return rec != nil && rec.State == stats.Unknown })
+	time.Sleep(10 * r.cfg.EvidenceWait)
+	if n := r.sendgrid.Counters().Requests; n != 1 {
+		t.Errorf("the one email was posted %d times", n)
+	}
+	r.sendgrid.ClearFaults()
+	other := r.mail("b@example.com")
+	r.enqueue(other)
+	r.ends2(other, stats.Accepted)
+	r.ends(e, stats.Accepted)
 }

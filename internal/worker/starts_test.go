@@ -5,9 +5,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/rs/zerolog"
 )
 
 func TestStartsFollowHowLongTheLedgerTakes(t *testing.T) {
@@ -75,7 +72,7 @@ func TestStartsAreGivenInOrderAndNeverLost(t *testing.T) {
 func TestLargeMailsInHandStopPopping(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(zerolog.Nop(), newMetrics(prometheus.NewRegistry()))
+		g := newTestGate()
 		g.hold(4, 4*30<<20)
 		popped := make(chan error, 1)
 		go func() { popped <- g.waitPop(t.Context()) }()

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"github.com/levenlabs/postmaster/internal/sendcontrol"
 	"github.com/levenlabs/postmaster/internal/sendgrid"
 	"github.com/levenlabs/postmaster/internal/tracing"
 	"github.com/levenlabs/postmaster/pkg/heartbeat"
@@ -50,12 +51,13 @@ const (
 
 // A Worker consumes queues until its Run ends.
 type Worker struct {
-	cfg  Config
-	deps Deps
-	log  zerolog.Logger
-	m    *metrics
-	gate *gate
-	rate *rate.Limiter
+	cfg     Config
+	deps    Deps
+	log     zerolog.Logger
+	m       *metrics
+	gate    *gate
+	control *sendcontrol.Control
+	rate    *rate.Limiter
 
 	starts *starts
 	posts  chan struct{} // holds one for each mail at SendGrid's
@@ -86,7 +88,8 @@ func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (
 	if cfg.Rate > 0 {
 		w.rate.SetLimit(rate.Limit(cfg.Rate))
 	}
-	w.gate = newGate(log, w.m)
+	w.control = sendcontrol.New(sendcontrol.Options{Concurrency: cfg.Concurrency, Log: log, Open: w.m.breaker, Pauses: w.m.pauses})
+	w.gate = newGate(log, w.m, w.control)
 	reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "pm_worker_gate_stuck", Help: "1 while sending is stopped and nothing is under way that could end that.",
 	}, w.gate.stuck))

@@ -95,6 +95,15 @@ func (d *Delivery) Redo(ctx context.Context, delay time.Duration) error {
 	return d.consumer.redo(ctx, []*Delivery{d}, giveback{delay: delay})
 }
 
+// Release gives the event back untried, to be delivered again after delay, and finishes the delivery. On a server with
+// RELEASE it does not count as one. Otherwise it is as Redo.
+func (d *Delivery) Release(ctx context.Context, delay time.Duration) error {
+	if !d.begin() {
+		return ErrFinished
+	}
+	return d.consumer.redo(ctx, []*Delivery{d}, giveback{delay: delay, released: true})
+}
+
 // begin claims the right to finish the delivery.
 func (d *Delivery) begin() bool {
 	d.mu.Lock()

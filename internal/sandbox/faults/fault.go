@@ -25,6 +25,7 @@ const (
 	BadGateway    Fault = "502"
 	Unavailable   Fault = "503"
 	GatewayTime   Fault = "504"
+	Refuse        Fault = "refuse"  // a status and a message of your choice, as JSON or a proxy's page
 	Garbage       Fault = "garbage" // a status of your choice and a body that is no JSON
 	Hang          Fault = "hang"    // no answer until the client gives up
 	Reset         Fault = "reset"   // TCP RST instead of an answer
@@ -39,7 +40,7 @@ func All() []Fault {
 	return []Fault{
 		Latency, TooMany, ServerError, BadGateway, Unavailable, GatewayTime, Hang, Reset,
 		AcceptReset, AcceptHang, AcceptError, AcceptGateway,
-		WrongKey, NoCredits, Blocked, WrongSender, BadRequest, TooLarge, Garbage,
+		WrongKey, NoCredits, Blocked, WrongSender, BadRequest, TooLarge, Refuse, Garbage,
 	}
 }
 
@@ -55,7 +56,7 @@ func (f Fault) Status() int {
 		return http.StatusBadRequest
 	case WrongKey, NoCredits:
 		return http.StatusUnauthorized
-	case Blocked, WrongSender:
+	case Blocked, WrongSender, Refuse:
 		return http.StatusForbidden
 	case TooLarge:
 		return http.StatusRequestEntityTooLarge

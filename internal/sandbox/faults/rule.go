@@ -21,10 +21,12 @@ type Rule struct {
 	Probability float64  `json:"probability"`           // above 0, up to 1; in JSON 1 if left out
 	Count       int      `json:"count,omitempty"`       // strikes left, then the rule leaves the menu; 0: no end
 	To          string   `json:"to,omitempty"`          // only requests with this recipient
+	From        string   `json:"from,omitempty"`        // only requests from this sender
 	Delay       Duration `json:"delay,omitempty"`       // of latency, and before any other fault
 	Jitter      Duration `json:"jitter,omitempty"`      // up to this much more, by dice
-	Status      int      `json:"status,omitempty"`      // of garbage (500)
-	HTML        bool     `json:"html,omitempty"`        // 5xx: a proxy's page instead of JSON
+	Status      int      `json:"status,omitempty"`      // of garbage (500) and refuse (403)
+	Message     string   `json:"message,omitempty"`     // of refuse
+	HTML        bool     `json:"html,omitempty"`        // 5xx and refuse: a proxy's page instead of JSON
 	ResetAfter  Duration `json:"reset_after,omitempty"` // 429: how far ahead X-RateLimit-Reset is (1s)
 }
 

@@ -79,13 +79,13 @@ func (s *Set) Menu() Menu {
 }
 
 // Pick decides about one request: the menu first, then its recipients.
-func (s *Set) Pick(recipients []string) Strike {
+func (s *Set) Pick(from string, recipients []string) Strike {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var strike Strike
 	for i := 0; i < len(s.menu.Rules); i++ {
 		rule := s.menu.Rules[i]
-		if !rule.concerns(recipients) || rule.Probability < 1 && s.random.Float64() >= rule.Probability {
+		if !rule.concerns(from, recipients) || rule.Probability < 1 && s.random.Float64() >= rule.Probability {
 			continue
 		}
 		if s.spendLocked(i) {
@@ -104,7 +104,10 @@ func (s *Set) Pick(recipients []string) Strike {
 	return strike
 }
 
-func (r Rule) concerns(recipients []string) bool {
+func (r Rule) concerns(from string, recipients []string) bool {
+	if r.From != "" && !strings.EqualFold(from, r.From) {
+		return false
+	}
 	if r.To == "" {
 		return true
 	}

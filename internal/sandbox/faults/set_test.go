@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func pick(s *Set, to ...string) Fault { return s.Pick(to).Rule.Fault }
+func pick(s *Set, to ...string) Fault { return s.Pick("shop@example.org", to).Rule.Fault }
 
 func TestDiceFallTheSameForTheSameSeed(t *testing.T) {
 	t.Parallel()
@@ -60,6 +60,20 @@ func TestACountedRuleLeavesTheMenu(t *testing.T) {
 	}
 }
 
+func TestARuleForASenderStrikesNoOther(t *testing.T) {
+	t.Parallel()
+	s := NewSet(1)
+	if err := s.Add(Rule{Fault: Refuse, Probability: 1, From: "Bad@example.org"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Pick("bad@example.org", nil).Rule.Fault; got != Refuse {
+		t.Errorf("its own: %q", got)
+	}
+	if got := s.Pick("good@example.org", nil).Rule.Fault; got != None {
+		t.Errorf("another's: %q", got)
+	}
+}
+
 func TestDelaysAddUpBeforeAFault(t *testing.T) {
 	t.Parallel()
 	s := NewSet(1)
@@ -72,7 +86,7 @@ func TestDelaysAddUpBeforeAFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 100 {
-		strike := s.Pick(nil)
+		strike := s.Pick("", nil)
 		if strike.Rule.Fault != Unavailable || strike.Delay < 120*time.Millisecond || strike.Delay > 125*time.Millisecond {
 			t.Fatalf("strike %+v, want a 503 after 120 to 125 ms", strike)
 		}
@@ -127,7 +141,7 @@ func TestEveryRecipientRuleIsValid(t *testing.T) {
 		if err := r.Rule.validate(); err != nil {
 			t.Errorf("%s: %v", r.Name, err)
 		}
-		strike := s.Pick([]string{r.Name + "+tag@example.com"})
+		strike := s.Pick("", []string{r.Name + "+tag@example.com"})
 		if r.Rule.Fault == Latency && strike.Delay == 0 || r.Rule.Fault != Latency && strike.Rule.Fault != r.Rule.Fault {
 			t.Errorf("%s@: strike %+v, want %s", r.Name, strike, r.Rule.Fault)
 		}
