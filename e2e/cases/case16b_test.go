@@ -10,7 +10,7 @@ import (
 )
 
 // A wrong --sendgrid-url costs no email anything: what is about the route is no email's fault.
-func TestSendGridURLWithAPathIsUnderstood(t *testing.T) {
+func TestCase16bSendGridURLWithAPathIsUnderstood(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.startAPI()
@@ -18,7 +18,7 @@ func TestSendGridURLWithAPathIsUnderstood(t *testing.T) {
 	r.allSent("--sendgrid-url …/v3", 30)
 }
 
-func TestAWrongRouteHoldsEmails(t *testing.T) {
+func TestCase16bAWrongRouteHoldsEmails(t *testing.T) {
 	t.Parallel()
 	for _, rule := range []faults.Rule{
 		{Status: 404, Message: "not found"}, {Status: 405, Message: "405 Not Allowed", HTML: true}, {Status: 406, Message: "no"},

@@ -189,17 +189,23 @@ const (
 	Away
 )
 
+// toldAfter is for how long all that is posted may be refused before State says so, be it too few for the breaker.
+const toldAfter = 3 * time.Second
+
 // State returns what stops sending and until when at least.
 func (c *Control) State() (State, time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	now := time.Now()
 	switch {
 	case c.breaker.open == away:
 		return Away, c.breaker.retry
 	case c.breaker.open == refused:
 		return Refused, c.breaker.retry
-	case time.Now().Before(c.limit.until):
+	case now.Before(c.limit.until):
 		return Limited, c.limit.until
+	case len(c.evidence.emails) > 0 && now.Sub(c.evidence.since) > toldAfter:
+		return Refused, c.breaker.retry
 	}
 	return Sending, time.Time{}
 }
