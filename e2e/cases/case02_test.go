@@ -65,7 +65,7 @@ func TestCase02RefusedEmailsHoldNoOthers(t *testing.T) {
 				r.came("%s: %d of %d good emails sent in %v", name, len(good)-n, len(good), took)
 				t.Fatalf("%d good emails wait", n)
 			}
-			letters := r.letters(len(bad), time.Minute)
+			letters := r.deadLetters(len(bad), time.Minute)
 			r.came("%s: %d good emails sent in %v, %d dead letters after %v", name, len(good), took, len(letters), time.Since(began).Round(100*time.Millisecond))
 			for _, l := range letters {
 				if !bad[l.ID] || l.Reason != job.ReasonRejected || !strings.Contains(l.Detail, tc.rule.Message) {
@@ -84,8 +84,8 @@ func (r *rig) enqueueFrom(from, to string) string {
 	return result.ID
 }
 
-// letters waits for so many dead letters and returns all there are.
-func (r *rig) letters(want int, limit time.Duration) (letters []*job.DeadLetter) {
+// deadLetters waits for so many dead letters and returns all there are.
+func (r *rig) deadLetters(want int, limit time.Duration) (letters []*job.DeadLetter) {
 	r.t.Helper()
 	client, err := okq.New(okq.Options{Addrs: []string{r.okqd.Addr}})
 	if err != nil {
