@@ -17,6 +17,7 @@ import (
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
 	"github.com/levenlabs/postmaster/pkg/prefs"
+	"github.com/levenlabs/postmaster/pkg/stats"
 )
 
 const killerExit = 66
@@ -33,7 +34,20 @@ func (k killable) Flags(ctx context.Context, addresses []string) (map[string]int
 	return k.Store.Flags(ctx, addresses)
 }
 
-// TestKillableWorker is the process of TestJobThatKillsTheProcessEndsAsADeadLetter.
+// deadly dies once the ledger has a death.
+type deadly struct{ stats.Store }
+
+func (d deadly) Settle(ctx context.Context, settlements []stats.Settlement) error {
+	err := d.Store.Settle(ctx, settlements)
+	for _, s := range settlements {
+		if s.State == stats.Rejected || s.State == stats.Dead {
+			os.Exit(killerExit)
+		}
+	}
+	return err
+}
+
+// TestKillableWorker is the process of other tests.
 func TestKillableWorker(t *testing.T) {
 	okqAddr := os.Getenv("PM_TEST_KILLABLE_OKQ")
 	if okqAddr == "" {
@@ -50,7 +64,11 @@ func TestKillableWorker(t *testing.T) {
 	}
 	defer client.Close()
 	sender := sendgrid.New(sendgrid.Config{Key: "SG.test", URL: os.Getenv("PM_TEST_KILLABLE_SENDGRID")}, "test", 4)
-	w, err := New(killableConfig(), Deps{Queue: client, Sender: sender, Stats: stores.Stats, Prefs: killable{stores.Prefs}}, zerolog.Nop(), prometheus.NewRegistry())
+	ledger := stores.Stats
+	if os.Getenv("PM_TEST_KILLABLE_AT") == "death" {
+		ledger = deadly{ledger}
+	}
+	w, err := New(killableConfig(), Deps{Queue: client, Sender: sender, Stats: ledger, Prefs: killable{stores.Prefs}}, zerolog.Nop(), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,12 +127,12 @@ func TestJobThatKillsTheProcessEndsAsADeadLetter(t *testing.T) {
 }
 
 // runKillable runs the process until it dies or a dead letter shows.
-func (r *rig) runKillable(db string) {
+func (r *rig) runKillable(db string, env ...string) {
 	r.Helper()
 	ctx, cancel := context.WithTimeout(r.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestKillableWorker$")
-	cmd.Env = append(os.Environ(), "PM_TEST_KILLABLE_DB="+db, "PM_TEST_KILLABLE_OKQ="+r.addr, "PM_TEST_KILLABLE_SENDGRID="+r.sendgrid.URL())
+	cmd.Env = append(append(os.Environ(), env...), "PM_TEST_KILLABLE_DB="+db, "PM_TEST_KILLABLE_OKQ="+r.addr, "PM_TEST_KILLABLE_SENDGRID="+r.sendgrid.URL())
 	if err := cmd.Start(); err != nil {
 		r.Fatal(err)
 	}
