@@ -99,6 +99,9 @@ func deathOf(d *job.DeadLetter) string {
 
 // eventName is SendGrid's name of an event, for people.
 func eventName(kind string) string {
+	if kind, copied := strings.CutPrefix(kind, stats.CopyPrefix); copied {
+		return "cc or bcc: " + eventName(kind)
+	}
 	switch kind {
 	case job.EventSpamReport:
 		return "spam report"
@@ -115,7 +118,7 @@ func eventName(kind string) string {
 }
 
 func eventClass(kind string) string {
-	switch kind {
+	switch strings.TrimPrefix(kind, stats.CopyPrefix) {
 	case job.EventDelivered, job.EventOpen, job.EventClick, job.EventGroupResubscribe:
 		return "good"
 	case job.EventDeferred, job.EventUnsubscribe, job.EventGroupUnsubscribe:

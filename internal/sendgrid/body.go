@@ -74,23 +74,24 @@ func emails(addresses []job.Address) []*mail.Email {
 	return list
 }
 
-// customArgs come back on each of the mail's events. Ours win over a caller's of the same name.
+// customArgs come back on each of the mail's events. Ours win over a caller's of the same name. An email that was queued
+// before ArgFold took room may have none left for it.
 func customArgs(e *job.Email, env string) map[string]string {
-	args := make(map[string]string, len(e.UniqueArgs)+3)
-	size := 0
+	args := make(map[string]string, len(e.UniqueArgs)+4)
 	for k, v := range e.UniqueArgs {
 		args[k] = v
-		size += len(k) + len(v) + len(`"":"",`)
 	}
+	delete(args, job.ArgFold)
 	args[job.ArgStatsID], args[job.ArgEnvID] = string(e.ID), env
-	if e.TraceParent != "" && size < roomForTrace {
+	size := e.ArgsSize()
+	if size <= job.MaxArgs {
+		args[job.ArgFold] = e.Fold()
+	}
+	if e.TraceParent != "" && size+len(`,"`+job.ArgTrace+`":""`)+len(e.TraceParent) <= job.MaxArgs {
 		args[job.ArgTrace] = e.TraceParent
 	}
 	return args
 }
-
-// roomForTrace is how large a caller's arguments may be beside a trace, in SendGrid's 10,000 bytes; escapes may double them.
-const roomForTrace = 4000
 
 // setTemplateData puts the data where the template looks for it: dynamic templates (d-…) take any JSON, legacy ones
 // take strings.

@@ -52,7 +52,7 @@ func TestBodyHasEveryField(t *testing.T) {
 		"attachments": [{"content": "aGk=", "filename": "a \"1\".txt", "type": "text/plain"},
 			{"content": "aGk=", "filename": "i.png", "disposition": "inline", "content_id": "img"}],
 		"headers": {"X-A": "b"}, "categories": ["one", "two"], "asm": {"group_id": 4}, "ip_pool_name": "pool",
-		"custom_args": {"order": "17", "pmStatsID": "6920d5c40000000000000001", "pmEnvID": "staging"},
+		"custom_args": {"order": "17", "pmStatsID": "6920d5c40000000000000001", "pmEnvID": "staging", "pmFold": "1.6.N6DiilnBrrHe"},
 		"reply_to": {"email": "reply@example.com"}}`
 	if err := json.Unmarshal([]byte(golden), &want); err != nil {
 		t.Fatal(err)

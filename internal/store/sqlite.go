@@ -34,6 +34,7 @@ var migrations = []string{
 	heartbeat.SQLiteSchema,
 	prefs.SQLiteKeys,
 	stats.SQLiteRecipients,
+	stats.SQLiteFold,
 }
 
 func openSQLite(ctx context.Context, path string) (*Stores, error) {

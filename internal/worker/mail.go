@@ -77,7 +77,7 @@ func (m *mail) exhausted() string {
 func (w *Worker) subject(m *mail) stats.Subject {
 	s := stats.Subject{ID: m.id(), Env: w.cfg.Environment, Created: time.Now()}
 	if e := m.email; e != nil {
-		s.Recipient, s.EmailFlags, s.UniqueID = e.To, e.Flags, e.UniqueID
+		s.Recipient, s.EmailFlags, s.UniqueID, s.Fold = e.To, e.Flags, e.UniqueID, e.Fold()
 	}
 	return s
 }

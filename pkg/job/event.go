@@ -38,6 +38,7 @@ const EventOneClick = "pm_unsubscribe"
 const (
 	ArgStatsID    = "pmStatsID" // the mail's ID
 	ArgEnvID      = "pmEnvID"   // the --environment that sent it
+	ArgFold       = "pmFold"    // see Fold
 	ArgTrace      = "pmTrace"   // the traceparent of the attempt, if pm-worker traces
 	ArgOldStatsID = "stats_id"  // what versions before 0.4.0 called ArgStatsID
 
@@ -57,6 +58,8 @@ type Event struct {
 	Kind      string // "type": of a bounce, bounce or blocked; of an account_status_change, the new status
 	Machine   bool   // an open that no person made (Apple's Mail Privacy Protection)
 	Flags     int64  // of an EventOneClick: what to opt out of
+	Fold      string // ArgFold; empty for emails of versions before it
+	Signed    bool   // SendGrid signed the POST that it came in; DecodeEvent cannot know
 	Trace     string // W3C trace context of the attempt that sent the mail; may be empty
 }
 
@@ -76,7 +79,7 @@ func DecodeEvent(raw []byte) (Event, error) {
 		ID: text(w["sg_event_id"]), Type: text(w["event"]), Email: text(w["email"]), At: EventTime(text(w["timestamp"])),
 		StatsID: ID(text(w[ArgStatsID])), Env: text(w[ArgEnvID]), MessageID: text(w["sg_message_id"]),
 		Reason: text(w["reason"]), Kind: text(w["type"]), Machine: text(w["sg_machine_open"]) == "true",
-		Trace: text(w[ArgTrace]),
+		Fold: text(w[ArgFold]), Trace: text(w[ArgTrace]),
 	}
 	if e.Type == "" {
 		return Event{}, errors.New("decode event: no event name")

@@ -81,24 +81,31 @@ func (e *Email) checkCategories() error {
 
 // checkArgs leaves room for postmaster's own arguments.
 func (e *Email) checkArgs() error {
-	const ours = len(`{"`+ArgStatsID+`":"","`+ArgEnvID+`":""}`) + 24 + MaxEnvironment
-	size := ours
 	for _, key := range slices.Sorted(maps.Keys(e.UniqueArgs)) {
 		field, value := member("uniqueArgs", key), e.UniqueArgs[key]
 		switch {
 		case key == "":
 			return fault("uniqueArgs", "has an empty key")
-		case key == ArgStatsID || key == ArgEnvID:
+		case key == ArgStatsID || key == ArgEnvID || key == ArgFold:
 			return fault(field, "is a key of postmaster's own")
 		case len(key) > MaxArg:
 			return fault(field, "has a key longer than %d bytes", MaxArg)
 		case len(value) > MaxArg:
 			return fault(field, "is longer than %d bytes", MaxArg)
 		}
-		size += len(`,:`) + quotedLen(key) + quotedLen(value)
 	}
-	if size > MaxArgs {
+	if size := e.ArgsSize(); size > MaxArgs {
 		return fault("uniqueArgs", "makes %d bytes as JSON with postmaster's own, more than SendGrid's %d", size, MaxArgs)
 	}
 	return nil
+}
+
+// ArgsSize is the most bytes that the email's custom arguments take as JSON, postmaster's own among them.
+func (e *Email) ArgsSize() int {
+	const ours = len(`{"`+ArgStatsID+`":"","`+ArgEnvID+`":"","`+ArgFold+`":""}`) + 24 + MaxEnvironment
+	size := ours + e.foldLen()
+	for key, value := range e.UniqueArgs {
+		size += len(`,:`) + quotedLen(key) + quotedLen(value)
+	}
+	return size
 }

@@ -67,6 +67,7 @@ var faults = []struct {
 	{"html not UTF-8", func(e *Email) { e.HTML = "\xff" }, "html"},
 	{"bad replyTo", func(e *Email) { e.ReplyTo = "x" }, "replyTo"},
 	{"our stats ID", func(e *Email) { e.UniqueArgs = map[string]string{"pmStatsID": "x"} }, "uniqueArgs.pmStatsID"},
+	{"our fold", func(e *Email) { e.UniqueArgs = map[string]string{"pmFold": "x"} }, "uniqueArgs.pmFold"},
 	{"our environment", func(e *Email) { e.UniqueArgs = map[string]string{"pmEnvID": "x"} }, "uniqueArgs.pmEnvID"},
 	{"long key", func(e *Email) { e.UniqueArgs = map[string]string{strings.Repeat("k", 257): "x"} }, "uniqueArgs." + strings.Repeat("k", 64) + "…"},
 	{"long value", func(e *Email) { e.UniqueArgs = map[string]string{"k": strings.Repeat("x", 257)} }, "uniqueArgs.k"},
@@ -231,19 +232,21 @@ func TestFirstFaultInOrderOfFieldsWins(t *testing.T) {
 // args returns unique arguments that make exactly n bytes of JSON with postmaster's own, whose environment is as long
 // as it may be.
 func args(n int) map[string]string {
-	ours := map[string]string{ArgStatsID: strings.Repeat("a", 24), ArgEnvID: strings.Repeat("e", MaxEnvironment)}
+	fold := "1.-9223372036854775808." + strings.Repeat("h", 4*3) // of the valid email's recipients
 	size := func(m map[string]string) int {
 		b, _ := json.Marshal(m)
 		return len(b)
 	}
-	all := map[string]string{ArgStatsID: ours[ArgStatsID], ArgEnvID: ours[ArgEnvID]}
+	all := map[string]string{ArgStatsID: strings.Repeat("a", 24), ArgEnvID: strings.Repeat("e", MaxEnvironment), ArgFold: fold}
 	for i := 0; size(all) < n; i++ {
 		key := fmt.Sprintf("%04d", i)
 		all[key] = ""
 		all[key] = strings.Repeat("x", min(MaxArg, max(0, n-size(all))))
 	}
+	all["0000"] = all["0000"][max(0, size(all)-n):] // an empty argument may have been too much
 	delete(all, ArgStatsID)
 	delete(all, ArgEnvID)
+	delete(all, ArgFold)
 	return all
 }
 

@@ -71,7 +71,7 @@ func step(t *rapid.T, ids []job.ID) func(stats.Store) any {
 		}
 	}
 	events := history().Draw(t, "events")[:1] // more would make every mail accepted at once
-	events[0].StatsID = some[0]
+	events[0] = of(events[0], some[0])
 	return func(s stats.Store) any {
 		result, err := s.Fold(t.Context(), events)
 		must(t, err)

@@ -1,6 +1,8 @@
 package stats
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -28,8 +30,32 @@ const (
 // maxReason bounds the reason that is kept of an event or a settlement, in bytes.
 const maxReason = 1024
 
-// fold turns events into deltas of their mails. Events that are no mail's of ours are left out.
-func fold(events []job.Event) map[job.ID]*delta {
+// about tells whether an event is about its email's to, rather than a cc or bcc. An event whose address is none counts
+// as such. decided is false when only the record knows.
+func about(e job.Event) (to, decided bool) {
+	if !strings.Contains(e.Email, "@") {
+		return true, true
+	}
+	if f, ok := job.ParseFold(e.StatsID, e.Fold); ok {
+		return f.IsTo(e.Email), true
+	}
+	return false, false
+}
+
+// undecided returns the emails whose recipient fold has to be told.
+func undecided(events []job.Event) []job.ID {
+	seen := map[job.ID]bool{}
+	for _, e := range events {
+		if _, decided := about(e); e.Ours() && !decided {
+			seen[e.StatsID] = true
+		}
+	}
+	return slices.Collect(maps.Keys(seen))
+}
+
+// fold turns events into deltas of their mails. Events that are no mail's of ours are left out. recipients are the to of
+// at least the undecided emails that have a record.
+func fold(events []job.Event, recipients map[job.ID]string) map[job.ID]*delta {
 	deltas := map[job.ID]*delta{}
 	for _, e := range events {
 		if !e.Ours() {
@@ -40,20 +66,26 @@ func fold(events []job.Event) map[job.ID]*delta {
 			d = &delta{evidence: map[string]time.Time{}}
 			deltas[e.StatsID] = d
 		}
-		d.add(e)
+		to, decided := about(e)
+		d.add(e, to || !decided && job.Key(recipients[e.StatsID]) == job.Key(e.Email))
 	}
 	return deltas
 }
 
-func (d *delta) add(e job.Event) {
+// add adds an event, which is about the email's to or about another recipient.
+func (d *delta) add(e job.Event, to bool) {
 	at := e.At.UTC().Truncate(time.Second)
 	kind := evidence(e)
-	d.bits |= kindFlag(kind)
+	if to {
+		d.bits |= kindFlag(kind)
+	} else {
+		kind = CopyPrefix + kind
+	}
 	d.latest = later(d.latest, at)
 	if first, ok := d.evidence[kind]; !ok || at.Before(first) {
 		d.evidence[kind] = at
 	}
-	if e.Type != job.EventBounce && e.Type != job.EventDropped {
+	if !to || e.Type != job.EventBounce && e.Type != job.EventDropped {
 		return
 	}
 	if reason := clip(e.Reason); reason != "" && supersedes(at, reason, d.reasonAt, d.reason) {

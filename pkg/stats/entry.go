@@ -16,7 +16,7 @@ type entry struct {
 func newEntry(s Subject) *entry {
 	return &entry{Record: Record{
 		ID: s.ID, Recipient: s.Recipient, EmailFlags: s.EmailFlags, UniqueID: s.UniqueID, Env: s.Env,
-		Created: millisecond(s.Created), Updated: millisecond(s.Created),
+		Created: millisecond(s.Created), Updated: millisecond(s.Created), Fold: s.Fold,
 	}}
 }
 

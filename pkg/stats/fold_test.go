@@ -93,8 +93,45 @@ func history() *rapid.Generator[[]job.Event] {
 			At:      noon.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "second")) * time.Second),
 			Reason:  rapid.SampledFrom([]string{"", "550", "mailbox full", "é"}).Draw(t, "reason"),
 			Machine: rapid.Bool().Draw(t, "machine"),
+			Email:   rapid.SampledFrom([]string{"", "ann@example.com", "ANN@Example.com", "cc@example.com"}).Draw(t, "email"),
+			Fold:    rapid.SampledFrom([]string{"", "ours", "9.newer"}).Draw(t, "fold"),
 		}
 	}), 1, 25)
+}
+
+// of makes an event one of an email: its Fold "ours" becomes that of the email.
+func of(e job.Event, id job.ID) job.Event {
+	e.StatsID = id
+	if e.Fold == "ours" {
+		e.Fold = (&job.Email{ID: id, To: subject(id).Recipient, CC: []job.Address{{Email: "cc@example.com"}}}).Fold()
+	}
+	return e
+}
+
+func TestOnlyEventsAboutToSetFlagsAndReason(t *testing.T) {
+	onEachStore(t, func(t *testing.T, s stats.Store) {
+		for _, fold := range []string{"", "ours", "9.newer"} {
+			id := job.NewID()
+			begin(t, s, attempt(id, 1, "one"))
+			bounce := of(job.Event{Type: job.EventBounce, At: noon, Email: "cc@example.com", Reason: "550 cc", Fold: fold}, id)
+			spam := of(job.Event{Type: job.EventSpamReport, At: noon, Email: "CC@example.com", Fold: fold}, id)
+			if result, err := s.Fold(t.Context(), []job.Event{bounce, spam}); err != nil || result.Folded != 2 {
+				t.Fatalf("%+v, %v", result, err)
+			}
+			got := lookup(t, s, id)
+			want := map[string]time.Time{"copy_bounce": noon, "copy_spamreport": noon}
+			if got.StateFlags != 0 || got.Error != "" || !reflect.DeepEqual(got.Evidence, want) || got.Outcome() != stats.Accepted {
+				t.Errorf("fold %q, after the cc's events: flags %d, error %q, evidence %v, %s", fold, got.StateFlags, got.Error, got.Evidence, got.Outcome())
+			}
+			bounce.Email, bounce.Reason = "ann@example.com", "550 to"
+			if _, err := s.Fold(t.Context(), []job.Event{bounce}); err != nil {
+				t.Fatal(err)
+			}
+			if got = lookup(t, s, id); got.StateFlags != stats.FlagBounced || got.Error != "550 to" {
+				t.Errorf("fold %q, after the to's bounce: flags %d, error %q", fold, got.StateFlags, got.Error)
+			}
+		}
+	})
 }
 
 // TestFoldCommutes: any order, any repetition and any split of the same events, before or after the ledger's accept,
@@ -144,8 +181,7 @@ func replay(t *rapid.T, s stats.Store, events []job.Event, r *rand.Rand) []stats
 		var some []job.Event
 		for _, e := range again[n:end] {
 			for _, id := range names[e.StatsID] {
-				e.StatsID = id
-				some = append(some, e)
+				some = append(some, of(e, id))
 			}
 		}
 		must(t, second(s.Fold(t.Context(), some)))

@@ -29,6 +29,7 @@ type document struct {
 	MessageID  string               `bson:"mid,omitempty"`
 	Reason     string               `bson:"why,omitempty"`
 	Evidence   map[string]time.Time `bson:"ev,omitempty"`
+	Fold       string               `bson:"pf,omitempty"`
 }
 
 func (d *document) entry() *entry {
@@ -37,7 +38,7 @@ func (d *document) entry() *entry {
 			ID: job.ID(d.ID.Hex()), Recipient: d.Recipient, EmailFlags: d.EmailFlags, StateFlags: d.StateFlags,
 			UniqueID: d.UniqueID, Env: d.Env, Created: d.Created, Updated: d.Updated, Error: d.Error,
 			State: d.State, Attempts: d.Attempts, Free: d.Free, Attempted: d.Attempted, Token: d.Token,
-			MessageID: d.MessageID, Reason: d.Reason, Evidence: d.Evidence,
+			MessageID: d.MessageID, Reason: d.Reason, Evidence: d.Evidence, Fold: d.Fold,
 		},
 		reasonAt: d.ErrorAt,
 	}
@@ -52,7 +53,7 @@ func newDocument(id bson.ObjectID, a Attempt) *document {
 	return &document{
 		ID: id, Recipient: a.Recipient, Key: recipientKey(a.Recipient), EmailFlags: a.EmailFlags, UniqueID: a.UniqueID, Env: a.Env,
 		Created: a.Created, Updated: later(a.Created, a.At),
-		State: Attempting, Attempts: a.Number, Attempted: a.At, Token: a.Token,
+		State: Attempting, Attempts: a.Number, Attempted: a.At, Token: a.Token, Fold: a.Fold,
 	}
 }
 

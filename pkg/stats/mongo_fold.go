@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/levenlabs/postmaster/pkg/job"
 )
@@ -22,12 +23,40 @@ const (
 // Fold implements Store. Events are added up by mail. Mails of which they say the same, such as delivered in the same
 // second, are updated by operators, which are the same for all of them; the rest by tables.
 func (m *Mongo) Fold(ctx context.Context, events []job.Event) (FoldResult, error) {
-	deltas := fold(events)
-	known, err := m.foldDeltas(ctx, deltas)
+	recipients, err := m.recipients(ctx, undecided(events))
+	if err != nil {
+		return FoldResult{}, available(fmt.Errorf("fold events: %w", err))
+	}
+	known, err := m.foldDeltas(ctx, fold(events, recipients))
 	if err != nil {
 		return FoldResult{}, available(fmt.Errorf("fold events: %w", err))
 	}
 	return count(events, known), nil
+}
+
+// recipients reads the to of emails.
+func (m *Mongo) recipients(ctx context.Context, ids []job.ID) (map[job.ID]string, error) {
+	if len(ids) == 0 {
+		return nil, nil // nearly always, once all emails are of versions that send job.ArgFold
+	}
+	keys, err := objectIDs(ids)
+	if err != nil {
+		return nil, err
+	}
+	cursor, err := m.records.Find(ctx, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}},
+		options.Find().SetProjection(bson.D{{Key: "r", Value: 1}}))
+	if err != nil {
+		return nil, err
+	}
+	var docs []document
+	if err := cursor.All(ctx, &docs); err != nil {
+		return nil, err
+	}
+	recipients := make(map[job.ID]string, len(docs))
+	for _, d := range docs {
+		recipients[job.ID(d.ID.Hex())] = d.Recipient
+	}
+	return recipients, nil
 }
 
 // foldDeltas returns which mails have a record.

@@ -80,5 +80,8 @@ func missing(id bson.ObjectID, s Settlement) mongo.WriteModel {
 	if key := recipientKey(s.Recipient); key != "" {
 		made = append(made, bson.E{Key: "rk", Value: key})
 	}
+	if s.Fold != "" {
+		made = append(made, bson.E{Key: "pf", Value: s.Fold})
+	}
 	return mongo.NewInsertOneModel().SetDocument(append(made, settled(s)...))
 }

@@ -40,6 +40,9 @@ CREATE INDEX records_unknown ON records (tc, id) WHERE st = 'unknown' AND s = 0 
 // SQLiteGaps makes the index of Gaps, in a file that has SQLiteSchema. It holds only the few mails that are on their way.
 const SQLiteGaps = `CREATE INDEX records_gaps ON records (ts, id) WHERE ` + silent + `;`
 
+// SQLiteFold makes the column of Record.Fold.
+const SQLiteFold = `ALTER TABLE records ADD COLUMN pf TEXT NOT NULL DEFAULT '';`
+
 // silent matches accepted mails of which no event came.
 const silent = `st = 'accepted' AND s = 0 AND ev = '{}'`
 
@@ -56,7 +59,7 @@ func NewSQLite(ctx context.Context, read, write *sql.DB) (*SQLite, error) {
 		return nil, available(fmt.Errorf("prepare the records: %w", err))
 	}
 	put, err := write.PrepareContext(ctx, `INSERT OR REPLACE INTO records (`+columns+`, rk)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return nil, available(fmt.Errorf("prepare the records: %w", errors.Join(err, get.Close())))
 	}
@@ -120,9 +123,19 @@ func (s *SQLite) Settle(ctx context.Context, settlements []Settlement) error {
 
 // Fold implements Store.
 func (s *SQLite) Fold(ctx context.Context, events []job.Event) (FoldResult, error) {
-	deltas := fold(events)
 	known := map[job.ID]bool{}
 	err := s.inTransaction(ctx, "fold events", func(rows *rowTx) error {
+		recipients := map[job.ID]string{}
+		for _, id := range undecided(events) {
+			e, err := rows.load(id)
+			if err != nil {
+				return err
+			}
+			if e != nil {
+				recipients[id] = e.Recipient
+			}
+		}
+		deltas := fold(events, recipients)
 		for id, d := range deltas {
 			e, err := rows.load(id)
 			if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
-const columns = `id, r, ef, s, uid, se, tc, ts, err, ea, st, at, fr, ta, tok, mid, why, ev`
+const columns = `id, r, ef, s, uid, se, tc, ts, err, ea, st, at, fr, ta, tok, mid, why, ev, pf`
 
 // rowTx reads and writes single records within a transaction.
 type rowTx struct {
@@ -39,7 +39,7 @@ func (t *rowTx) store(e *entry) error {
 	}
 	_, err = t.put.ExecContext(t.ctx, string(e.ID), e.Recipient, e.EmailFlags, e.StateFlags, e.UniqueID, e.Env,
 		e.Created.UnixMilli(), e.Updated.UnixMilli(), e.Error, e.reasonAt.UnixMilli(), string(e.State), e.Attempts,
-		e.Free, e.Attempted.UnixMilli(), e.Token, e.MessageID, e.Reason, evidence, recipientKey(e.Recipient))
+		e.Free, e.Attempted.UnixMilli(), e.Token, e.MessageID, e.Reason, evidence, e.Fold, recipientKey(e.Recipient))
 	return err
 }
 
@@ -51,7 +51,7 @@ func scan(row interface{ Scan(...any) error }) (*entry, error) {
 		created, updated, reasonAt, attempt int64
 	)
 	err := row.Scan(&id, &e.Recipient, &e.EmailFlags, &e.StateFlags, &e.UniqueID, &e.Env, &created, &updated, &e.Error,
-		&reasonAt, &state, &e.Attempts, &e.Free, &attempt, &e.Token, &e.MessageID, &e.Reason, &evidence)
+		&reasonAt, &state, &e.Attempts, &e.Free, &attempt, &e.Token, &e.MessageID, &e.Reason, &evidence, &e.Fold)
 	if err != nil {
 		return nil, err
 	}

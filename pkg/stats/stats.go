@@ -72,8 +72,13 @@ type Record struct {
 	Token     string               // of the latest attempt
 	MessageID string               // SendGrid's X-Message-Id
 	Reason    string               // what the latest settlement said
-	Evidence  map[string]time.Time // when each type of event first happened; opens of machines are "machine_open"
+	Evidence  map[string]time.Time // when each type of event first happened; see CopyPrefix for those of cc and bcc
+
+	Fold string // job.Email.Fold of the first attempt; empty for emails of versions before it
 }
+
+// CopyPrefix begins the names of evidence that is of a cc or bcc recipient. Opens of machines are "machine_open".
+const CopyPrefix = "copy_"
 
 // Spent is how many attempts count against the limit of attempts, and are shown to people.
 func (r *Record) Spent() int { return r.Attempts - r.Free }
@@ -94,6 +99,7 @@ type Subject struct {
 	UniqueID   string
 	Env        string
 	Created    time.Time
+	Fold       string // job.Email.Fold
 }
 
 // An Attempt is the intention to POST a mail.
@@ -135,7 +141,8 @@ type Store interface {
 	// mail is not Accepted. Idempotent.
 	Settle(ctx context.Context, settlements []Settlement) error
 
-	// Fold adds webhook events to their mails' records. Any order, any repetition and any split of the same events
+	// Fold adds webhook events to their mails' records. State flags and Error are of events about the email's to only;
+	// what happens to a cc or bcc is evidence. Any order, any repetition and any split of the same events
 	// give the same records. Events of mails without a record change nothing.
 	Fold(ctx context.Context, events []job.Event) (FoldResult, error)
 
