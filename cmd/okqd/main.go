@@ -29,6 +29,10 @@ func newCommand() *cobra.Command {
 			srv := okqd.New(cfg, env.Log, env.Metrics)
 			env.Ready.Add("okqd", srv.Ready)
 			env.Ops.HandleFunc("/queues", srv.ServeQueues)
+			if err := srv.Listen(); err != nil {
+				return err
+			}
+			env.Ready.Started()
 			return srv.Run(ctx)
 		},
 	}.Command()

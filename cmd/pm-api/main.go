@@ -42,14 +42,11 @@ func newCommand() *cobra.Command {
 				return err
 			}
 			defer large.Close()
-			stores, err := store.Open(ctx, storeCfg, env.Log)
+			stores, err := store.OpenPatiently(ctx, storeCfg, env.Log)
 			if err != nil {
 				return err
 			}
 			defer stores.Close()
-			if !stores.None() {
-				env.Ready.Add("store", stores.Ping)
-			}
 			tracer, err := traceCfg.Start(ctx, "pm-api", env.Log)
 			if err != nil {
 				return err
@@ -60,6 +57,10 @@ func newCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := srv.Listen(); err != nil {
+				return err
+			}
+			env.Ready.Started()
 			return srv.Run(ctx)
 		},
 	}.Command()

@@ -151,29 +151,64 @@ func TestSIGTERMEndsWithZero(t *testing.T) {
 	}
 }
 
-func TestReadinessTellsOKQAndStoreApart(t *testing.T) {
+func TestReadinessIsAboutOKQAlone(t *testing.T) {
 	t.Parallel()
 	mongo := newRelay(t, mongoHost(testenv.Mongo(t)))
 	okqd := newRelay(t, okqdtest.RunT(t).Addr)
 	p := start(t, nil, "--okq-addr", okqd.addr(), "--mongo-addr", "mongodb://"+mongo.addr()+"/?serverSelectionTimeoutMS=500&timeoutMS=500")
-	ready := func(okq, store bool) func() bool {
+	ready := func(want bool) func() bool {
 		return func() bool {
 			status, text := get(t, p.ops+"/readyz")
-			return (status == 200) == (okq && store) && strings.Contains(text, "okq:") != okq && strings.Contains(text, "store:") != store
+			return (status == 200) == want && strings.Contains(text, "okq:") != want
 		}
 	}
-	waitFor(t, ready(true, true))
+	waitFor(t, ready(true))
 	okqd.cut()
-	waitFor(t, ready(false, true))
-	mongo.cut()
-	waitFor(t, ready(false, false))
-	okqd.mend(t)
-	waitFor(t, ready(true, false))
+	waitFor(t, ready(false))
 	if _, text := get(t, p.ops+"/healthz"); text != "ok\n" {
 		t.Errorf("healthz says %q", text)
 	}
+	okqd.mend(t)
+	waitFor(t, ready(true))
+	mongo.cut()
+	if answer := post(t, p, `{"jsonrpc":"2.0","id":1,"method":"Postmaster.GetPrefs","params":{"email":"a@example.com"}}`); !strings.Contains(answer, "-32002") {
+		t.Errorf("GetPrefs without the store: %s", answer)
+	}
+	if !ready(true)() {
+		t.Error("not ready, though Enqueue works without the store")
+	}
+}
+
+// A store that comes late is used once it is there.
+func TestAStoreMayComeAfterPMAPI(t *testing.T) {
+	t.Parallel()
+	mongo := newRelay(t, mongoHost(testenv.Mongo(t)))
+	mongo.cut()
+	uri := "mongodb://" + mongo.addr() + "/pm_api_late?serverSelectionTimeoutMS=500"
+	p := start(t, nil, "--okq-addr", okqdtest.RunT(t).Addr, "--mongo-addr", uri)
+	const get = `{"jsonrpc":"2.0","id":1,"method":"Postmaster.GetPrefs","params":{"email":"a@example.com"}}`
+	if answer := post(t, p, enqueue(1, "")); !strings.Contains(answer, `"success":true`) {
+		t.Errorf("Enqueue: %s", answer)
+	}
+	if answer := post(t, p, get); !strings.Contains(answer, "-32002") {
+		t.Errorf("GetPrefs: %s", answer)
+	}
 	mongo.mend(t)
-	waitFor(t, ready(true, true))
+	waitFor(t, func() bool { return strings.Contains(post(t, p, get), `"flags":1`) })
+}
+
+func post(t testing.TB, p *process, body string) string {
+	t.Helper()
+	resp, err := http.Post(p.url, "application/json", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 func mongoHost(uri string) string {

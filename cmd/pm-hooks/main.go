@@ -37,6 +37,10 @@ func newCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := srv.Listen(); err != nil {
+				return err
+			}
+			env.Ready.Started()
 			return srv.Run(ctx)
 		},
 	}.Command()

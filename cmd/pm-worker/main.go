@@ -40,7 +40,7 @@ func newCommand() *cobra.Command {
 			}
 			defer client.Close()
 			env.Ready.Add("okq", client.Ping)
-			stores, err := store.Open(ctx, storeCfg, env.Log)
+			stores, err := store.OpenPatiently(ctx, storeCfg, env.Log)
 			if err != nil {
 				return err
 			}
@@ -59,6 +59,7 @@ func newCommand() *cobra.Command {
 				return err
 			}
 			env.Ready.Add("worker", w.Ready)
+			env.Ready.Started()
 			return w.Run(ctx)
 		},
 	}.Command()

@@ -42,6 +42,10 @@ the store, so it runs anywhere beside them; postmaster serve and postmaster demo
 			if err != nil {
 				return err
 			}
+			if err := c.Listen(); err != nil {
+				return err
+			}
+			env.Ready.Started()
 			return c.Run(ctx)
 		},
 	}.Command()

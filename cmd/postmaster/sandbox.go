@@ -21,6 +21,10 @@ signed webhook events. Recipients such as bounce@… and spam@… do what they s
 			if err != nil {
 				return err
 			}
+			if err := s.Listen(); err != nil {
+				return err
+			}
+			env.Ready.Started()
 			return s.Run(ctx)
 		},
 	}.Command()

@@ -77,6 +77,7 @@ func (p Program) Command() *cobra.Command {
 				logger.Warn().Strs("variables", unknown).Msg("environment variables of no flag of this program")
 			}
 			env := Env{Log: logger, Metrics: NewRegistry(), Ready: &Readiness{}, Ops: http.NewServeMux()}
+			env.Ready.starting.Store(true)
 			err = RunWithOps(cmd.Context(), ops, env, p.Run)
 			if cmd.Context().Err() != nil && errors.Is(err, context.Canceled) {
 				return nil // stopped before it had begun

@@ -11,7 +11,9 @@ import (
 )
 
 // Readiness answers /readyz: 200 while every check passes and the process is not draining, else 503 with the reasons.
+// That of a Program is "starting" until the program calls Started.
 type Readiness struct {
+	starting atomic.Bool
 	draining atomic.Bool
 	mu       sync.Mutex // protects checks
 	checks   []check
@@ -32,6 +34,9 @@ func (r *Readiness) Add(name string, test func(context.Context) error) {
 	r.checks = append(r.checks, check{name, test})
 }
 
+// Started says that the program's ports listen.
+func (r *Readiness) Started() { r.starting.Store(false) }
+
 func (r *Readiness) drain() { r.draining.Store(true) }
 
 func (r *Readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -47,6 +52,9 @@ func (r *Readiness) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func (r *Readiness) faults(ctx context.Context) []string {
 	if r.draining.Load() {
 		return []string{"draining"}
+	}
+	if r.starting.Load() {
+		return []string{"starting"}
 	}
 	r.mu.Lock()
 	checks := r.checks

@@ -30,6 +30,7 @@ type System struct {
 	sender *sendgrid.Client
 	okqd   *okqd.Server // nil when the queue is elsewhere
 	client *okq.Client
+	large  *okq.Client // for pm-api's large emails, so that no other waits behind them
 	stores *store.Stores
 	tracer *tracing.Tracer // nil: nothing is traced
 }
@@ -58,7 +59,10 @@ func New(ctx context.Context, cfg Config, env cmdutil.Env) (_ *System, err error
 		return nil, err
 	}
 	env.Ready.Add("okq", s.client.Ping)
-	if s.stores, err = store.Open(ctx, cfg.store(), env.Log); err != nil {
+	if s.large, err = cfg.Queue.Client(env.Log); err != nil {
+		return nil, err
+	}
+	if s.stores, err = store.OpenPatiently(ctx, cfg.store(), env.Log); err != nil {
 		return nil, err
 	}
 	env.Ready.Add("store", s.stores.Ping)
@@ -69,7 +73,7 @@ func New(ctx context.Context, cfg Config, env cmdutil.Env) (_ *System, err error
 }
 
 func (s *System) addParts(cfg Config, env cmdutil.Env) (err error) {
-	apiDeps := api.Deps{Queue: s.client, Prefs: s.stores.Prefs, Records: s.stores.Stats, Keys: s.stores.Keys, Tracer: s.tracer}
+	apiDeps := api.Deps{Queue: s.client, Large: s.large, Prefs: s.stores.Prefs, Records: s.stores.Stats, Keys: s.stores.Keys, Tracer: s.tracer}
 	if s.API, err = api.New(cfg.API, apiDeps, env.Log, env.Metrics); err != nil {
 		return err
 	}
@@ -82,7 +86,11 @@ func (s *System) addParts(cfg Config, env cmdutil.Env) (err error) {
 		return err
 	}
 	env.Ready.Add("worker", s.worker.Ready)
-	return errors.Join(s.API.Listen(), s.Hooks.Listen(), s.addConsole(cfg, env))
+	if err := errors.Join(s.API.Listen(), s.Hooks.Listen(), s.addConsole(cfg, env)); err != nil {
+		return err
+	}
+	env.Ready.Started()
+	return nil
 }
 
 func (s *System) addConsole(cfg Config, env cmdutil.Env) (err error) {
@@ -125,8 +133,10 @@ func (s *System) Close() {
 	if s.sender != nil {
 		s.sender.Close()
 	}
-	if s.client != nil {
-		s.client.Close()
+	for _, client := range []*okq.Client{s.client, s.large} {
+		if client != nil {
+			client.Close()
+		}
 	}
 	s.stores.Close()
 	s.tracer.Close()
