@@ -34,13 +34,13 @@ func (j *Journal) tail(s *segment, at Position) (torn int, err error) {
 	case !ok && j.flippedHeader(file, at):
 		return 0, s.damaged(at, "one bit is wrong")
 	case !ok: // stale, or never written
-		return 0, s.wipe(file, at)
+		return 0, nil
 	case h.size() > len(file):
 		return 0, s.damaged(at, "it ends beyond the file")
 	case h.flippedPayload(file[:headerSize+int(h.length)], s.offset(at), j.key):
 		return 0, s.damaged(at, "one bit is wrong")
 	}
-	return h.size(), s.wipe(file, at)
+	return h.size(), nil
 }
 
 // untouched tells whether nothing was ever written from a position on. It takes little memory.
@@ -83,7 +83,7 @@ func (j *Journal) flippedHeader(file []byte, at Position) bool {
 }
 
 // flippedPayload tells whether the sums would be right with one bit turned over, other than the only one of a sector: that
-// one was never written, for what a write may not have reached was wiped before. A checksum is linear: what a bit does to
+// one was never written, for what a write may not have reached was wiped before, see rewrite. A checksum is linear: what a bit does to
 // it depends on how far from the end it is, and on nothing else. A frame of 64 KiB that was torn fits one of its bits 1 time
 // in 8,000; then the sample, which lacks the sectors that were not written, does not.
 func (h header) flippedPayload(frame []byte, offset int64, key secret) bool {
@@ -115,17 +115,4 @@ func (h header) sampleFits(payload []byte, i int, bits byte, offset int64, key s
 func sectorOf(frame []byte, offset int64, i int) []byte {
 	begin := int((offset+int64(i))/sector*sector - offset)
 	return frame[max(begin, 0):min(begin+sector, len(frame))]
-}
-
-// wipe makes zeros of what follows the end of the log. Parts of a batch that did not come to its end may be there: the log
-// goes on over them, and what is left of them must never be taken for what was written there later.
-func (s *segment) wipe(file []byte, at Position) error {
-	if zero(file) {
-		return nil
-	}
-	clear(file)
-	if _, err := s.file.WriteAt(file, s.offset(at)); err != nil {
-		return fmt.Errorf("%s: %w", s.name, err)
-	}
-	return s.file.Sync()
 }

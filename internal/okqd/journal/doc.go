@@ -19,7 +19,9 @@
 //  1. One batch is being written at a time, so the log is right up to some frame, and what is not is of that batch.
 //  2. "behind" says how many bytes before the frame were of the same batch. What is not right although a later frame
 //     says that it had been synced was damaged afterwards.
-//  3. "oldest" is where the log begins, as it was when the batch before had been synced. A file is used again only
+//  3. What no frame says to have been synced is written again when the log is opened, before anything else is written:
+//     that it can be read does not mean that it is on the disk. So what is found once stays.
+//  4. "oldest" is where the log begins, as it was when the batch before had been synced. A file is used again only
 //     when a frame that no longer needs it has been synced.
 //
 // A journal has no lock of its own for what changes: the caller's lock must be held where the methods say so.

@@ -66,14 +66,18 @@ func (j *Journal) open(opts Options, record func(Position, []byte) error) error 
 		if err != nil {
 			return err
 		}
-		inUse = []*segment{s}
-	}
-	j.publish(inUse)
-	if err := j.replay(opts, record); err != nil {
-		return err
+		j.publish([]*segment{s})
+	} else {
+		j.publish(inUse)
+		if err := j.replay(opts, record); err != nil {
+			return err
+		}
 	}
 	if err := j.pool.clear(); err != nil {
 		return err
+	}
+	if err := opts.FS.SyncDir(opts.Dir); err != nil {
+		return fmt.Errorf("sync %s: %w", opts.Dir, err)
 	}
 	j.filling, j.oldest = &Batch{base: j.end}, j.segments[0].start
 	return nil

@@ -14,7 +14,21 @@ var ErrLocked = errors.New("in use by another process")
 type OS struct{}
 
 // MkdirAll implements FS.
-func (OS) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
+func (fs OS) MkdirAll(dir string) error {
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return nil
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := fs.MkdirAll(parent); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return err
+	}
+	return syncDir(parent)
+}
 
 // Lock implements FS.
 func (OS) Lock(path string) (io.Closer, error) { return lockFile(path) }
@@ -62,6 +76,9 @@ func (OS) Create(path string, size int64) (File, error) {
 
 // Remove implements FS.
 func (OS) Remove(path string) error { return os.Remove(path) }
+
+// SyncDir implements FS.
+func (OS) SyncDir(dir string) error { return syncDir(dir) }
 
 // Usage implements FS.
 func (OS) Usage(dir string) (available, total int64, err error) { return usage(dir) }

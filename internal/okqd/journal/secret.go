@@ -27,16 +27,15 @@ func openSecret(opts Options, names []string, fresh bool) (secret, error) {
 			"did. Empty the queues with that okqd, and begin with a new directory")
 	}
 	path := filepath.Join(opts.Dir, secretName)
-	if slices.Contains(names, secretName) {
-		s, err := readSecret(opts.FS, path)
-		if err == nil || !fresh {
-			return s, err
-		}
-		if err := opts.FS.Remove(path); err != nil { // the very first start was cut short
+	switch found := slices.Contains(names, secretName); {
+	case found && !fresh:
+		return readSecret(opts.FS, path)
+	case !fresh:
+		return 0, fmt.Errorf("%w: %s is missing", ErrDamaged, secretName)
+	case found: // the very first start was cut short, and what can be read need not be on the disk
+		if err := opts.FS.Remove(path); err != nil {
 			return 0, err
 		}
-	} else if !fresh {
-		return 0, fmt.Errorf("%w: %s is missing", ErrDamaged, secretName)
 	}
 	s := secret(rand.Uint32N(math.MaxUint32) + 1)
 	f, err := opts.FS.Create(path, 0)

@@ -9,7 +9,8 @@ import (
 // sector is the least that a disk writes at once.
 const sector = 512
 
-// file is a file, as it is and as a power cut leaves it at least.
+// file is a file, as it is and as a power cut leaves it at least. As on Linux, what a failed sync did not write is not
+// written by the next one either, though reads go on to give it.
 type file struct {
 	fs     *FS
 	path   string
@@ -63,13 +64,17 @@ func (f *file) Uncache() {
 
 func (f *file) Sync() error {
 	f.fs.wait()
+	var failed error
 	if _, ask := f.fs.asked(); ask != nil {
-		if err := ask(); err != nil {
-			return err
-		}
+		failed = ask()
 	}
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
+	if failed != nil {
+		f.synced = f.survivor(f.fs.chance)
+		f.dirty = nil
+		return failed
+	}
 	if len(f.synced) != len(f.now) {
 		f.synced = slices.Clone(f.now)
 	}
@@ -106,4 +111,12 @@ func (f *file) survivor(rng *rand.Rand) []byte {
 		}
 	}
 	return left
+}
+
+// undone is what is yet to be written after a crash: all that was before, if only the process was killed.
+func (f *file) undone(rng *rand.Rand) []extent {
+	if rng == nil {
+		return slices.Clone(f.dirty)
+	}
+	return nil
 }

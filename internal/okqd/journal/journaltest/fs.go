@@ -26,12 +26,21 @@ type FS struct {
 	fail func(path string) error
 	// sync is asked before each sync, if it is set.
 	sync func() error
+	// chance says which sectors a failed sync wrote.
+	chance *rand.Rand
+	// removed has the files whose names are not surely gone.
+	removed map[string]*file
 	// syncTime is how long each sync takes.
 	syncTime time.Duration
 }
 
 // New returns an empty file system.
-func New() *FS { return &FS{files: make(map[string]*file), avail: 1 << 40, total: 16 << 20} }
+func New() *FS {
+	return &FS{
+		files: make(map[string]*file), removed: make(map[string]*file), avail: 1 << 40, total: 16 << 20,
+		chance: rand.New(rand.NewPCG(1, 2)),
+	}
+}
 
 // SetUsage sets what Usage returns.
 func (f *FS) SetUsage(available, total int64) {
@@ -47,11 +56,18 @@ func (f *FS) FailWrites(fail func(path string) error) {
 	f.fail = fail
 }
 
-// BeforeSync has each sync ask for the error to return.
+// BeforeSync has each sync ask for the error to return. One that fails has written some sectors, by chance.
 func (f *FS) BeforeSync(ask func() error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sync = ask
+}
+
+// Seed says by what chance failed syncs write.
+func (f *FS) Seed(seed uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.chance = rand.New(rand.NewPCG(seed, 1))
 }
 
 // SlowSyncs makes each sync take that long. What is written meanwhile need not be synced by it.
@@ -127,6 +143,7 @@ func (f *FS) Create(path string, size int64) (journal.File, error) {
 		return nil, fmt.Errorf("create %s: %w", path, syscall.ENOSPC)
 	}
 	f.files[path] = &file{fs: f, path: path, now: make([]byte, size), synced: make([]byte, size)}
+	delete(f.removed, path)
 	return f.files[path], nil
 }
 
@@ -134,7 +151,25 @@ func (f *FS) Create(path string, size int64) (journal.File, error) {
 func (f *FS) Remove(path string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.files[path] == nil {
+		return fmt.Errorf("remove %s: %w", path, fs.ErrNotExist)
+	}
+	f.removed[path] = f.files[path]
 	delete(f.files, path)
+	return nil
+}
+
+// SyncDir implements journal.FS.
+func (f *FS) SyncDir(string) error {
+	f.wait()
+	if _, ask := f.asked(); ask != nil {
+		if err := ask(); err != nil {
+			return err
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	clear(f.removed)
 	return nil
 }
 
@@ -146,7 +181,7 @@ func (f *FS) Usage(string) (available, total int64, err error) {
 }
 
 // Crash returns what a power cut at this moment would leave: each sector that was written and not synced is there
-// or not, by chance. Without rng all is there, as after a kill.
+// or not, by chance, and so is each file that was removed. Without rng all is as it is, as after a kill.
 func (f *FS) Crash(rng *rand.Rand) *FS {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -154,7 +189,21 @@ func (f *FS) Crash(rng *rand.Rand) *FS {
 	left.avail, left.total = f.avail, f.total
 	for _, path := range slices.Sorted(maps.Keys(f.files)) {
 		now := f.files[path].survivor(rng)
-		left.files[path] = &file{fs: left, path: path, now: now, synced: slices.Clone(now)}
+		synced := slices.Clone(now)
+		if rng == nil {
+			synced = slices.Clone(f.files[path].synced)
+		}
+		left.files[path] = &file{fs: left, path: path, now: now, synced: synced, dirty: f.files[path].undone(rng)}
+	}
+	if rng == nil {
+		maps.Copy(left.removed, f.removed)
+		return left
+	}
+	for _, path := range slices.Sorted(maps.Keys(f.removed)) {
+		if rng.IntN(2) == 0 {
+			now := f.removed[path].survivor(rng)
+			left.files[path] = &file{fs: left, path: path, now: now, synced: slices.Clone(now)}
+		}
 	}
 	return left
 }
