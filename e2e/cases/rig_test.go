@@ -3,10 +3,12 @@ package cases
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +121,31 @@ func (r *rig) enqueue(to, extra string) string {
 	var result struct{ ID string }
 	r.result("Enqueue", `{"to":"`+to+`","from":"shop@example.org","subject":"Hello","text":"It works."`+extra+`}`, &result)
 	return result.ID
+}
+
+// enqueueMany queues n emails in one call and returns their ids. Extra is as in enqueue.
+func (r *rig) enqueueMany(n int, to func(int) string, extra string) []string {
+	r.t.Helper()
+	calls := make([]string, n)
+	for i := range calls {
+		calls[i] = fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"Postmaster.Enqueue","params":{"to":%q,"from":"shop@example.org","subject":"Hello","text":"It works."%s}}`, i, to(i), extra)
+	}
+	answer := r.post("[" + strings.Join(calls, ",") + "]")
+	var replies []struct {
+		ID     int
+		Result struct{ ID string }
+	}
+	if err := json.Unmarshal([]byte(answer), &replies); err != nil || len(replies) != n {
+		r.t.Fatalf("Enqueue of %d emails: %.300s: %v", n, answer, err)
+	}
+	ids := make([]string, n)
+	for _, reply := range replies {
+		ids[reply.ID] = reply.Result.ID
+	}
+	if slices.Contains(ids, "") {
+		r.t.Fatalf("Enqueue of %d emails: %.300s", n, answer)
+	}
+	return ids
 }
 
 // came notes for the table what happened.

@@ -75,17 +75,15 @@ const (
 	maxEnvironment = 64 // it is on every mail, within SendGrid's 10,000 bytes of custom arguments
 )
 
-// weights are the queues that a worker knows, and how much each is preferred: of 11 pops 10 ask email-high first, so it
-// is never behind bulk, and bulk never starves.
+// weights are the queues that a worker knows, and how much each is preferred where they are popped together.
 var weights = map[string]int{job.QueueEmailHigh: 10, job.QueueEmailNormal: 1, job.QueueStats: 1}
 
-// inHand is how many mails are taken at a time: enough that while --concurrency of them are at SendGrid's the next are
-// prepared and the last are settled, also when the store takes as long as SendGrid. With a rate it is no more than a second's worth, so that an urgent mail does not
-// wait behind a hand full of others.
+// inHand is how many mails of a queue may be taken at a time, at most; starts.hand says how many are worth it. With a rate
+// it is no more than half a second's worth.
 func (c *Config) inHand() int {
-	n := 4*c.Concurrency + batchSize
+	n := mostInHand(c.Concurrency)
 	if c.Rate > 0 {
-		n = min(n, max(int(c.Rate), 1))
+		n = min(n, max(int(c.Rate/2), 1))
 	}
 	return n
 }

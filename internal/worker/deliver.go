@@ -23,14 +23,14 @@ func (b *batch) deliver(m *mail) {
 		w.untried(b.jobs, m, delay)
 		return
 	}
-	if !w.starts.acquire(b.waiting) {
+	if !w.starts.acquire(b.waiting, m.high()) {
 		return
 	}
 	w.underWay.Add(1)
 	defer w.underWay.Add(-1)
 	posted := sync.OnceFunc(w.starts.release)
 	defer posted()
-	if w.rate.Wait(b.waiting) != nil {
+	if !b.keepRate(m) {
 		return
 	}
 	turn, delay := w.control.Acquire(who)
@@ -43,6 +43,14 @@ func (b *batch) deliver(m *mail) {
 		return
 	}
 	defer turn.End()
+	switch v, err := b.vetoed(b.waiting, m); {
+	case err != nil:
+		b.repeat(m)
+		return
+	case v != nil:
+		w.drop(b.jobs, m, v.state, v.why)
+		return
+	}
 	if !b.begin(m) {
 		return
 	}
@@ -51,9 +59,14 @@ func (b *batch) deliver(m *mail) {
 	if m.email.TraceParent = ""; span.Sampled() {
 		m.email.TraceParent = span.Parent() // it comes back on each of the mail's events
 	}
-	result, sent := b.post(m, turn)
+	result, sent, v := b.post(m, turn)
 	posted() // what follows need not keep others from being posted
-	if !sent {
+	switch {
+	case v != nil:
+		m.free++
+		w.drop(b.jobs, m, v.state, v.why)
+		return
+	case !sent:
 		w.release(b.jobs, m)
 		b.repeat(m)
 		return
@@ -108,17 +121,22 @@ func (w *Worker) timeLeft(m *mail) error {
 	return nil
 }
 
-// post sends the mail unless something has come up since the attempt began: the gate was closed; or writing the attempt
-// took so long, for want of a store, that its time is no use for waiting for evidence any more.
-func (b *batch) post(m *mail, turn *sendcontrol.Turn) (result sendgrid.Result, sent bool) {
+// post sends the mail unless something has come up since the attempt began: the gate was closed; the email is not to be
+// sent any more; or writing the attempt took so long, for want of a store, that its time is no use for waiting for
+// evidence any more.
+func (b *batch) post(m *mail, turn *sendcontrol.Turn) (result sendgrid.Result, sent bool, v *veto) {
 	w := b.w
-	if !take(m.Context(), w.posts) {
-		return result, false
+	if !w.starts.posts.acquire(m.Context(), m.high()) {
+		return result, false, nil
 	}
-	defer func() { <-w.posts }()
+	defer w.starts.posts.release()
+	v, err := b.vetoed(m.Context(), m)
+	if v != nil || err != nil {
+		return result, false, v
+	}
 	stale := time.Since(m.attempted) > max(w.cfg.EvidenceWait/2, 5*time.Second)
 	if stale && w.deps.Stats != nil || !turn.Valid() || w.timeLeft(m) != nil {
-		return result, false
+		return result, false, nil
 	}
 	w.m.inFlight.Inc()
 	defer w.m.inFlight.Dec()
@@ -130,17 +148,21 @@ func (b *batch) post(m *mail, turn *sendcontrol.Turn) (result sendgrid.Result, s
 	took := time.Since(start)
 	w.m.sendSeconds.Observe(took.Seconds())
 	w.starts.learn(m.announcing, took)
-	return result, true
+	return result, true, nil
 }
 
-// take takes a place, or returns false once ctx has ended.
-func take(ctx context.Context, places chan struct{}) bool {
-	select {
-	case places <- struct{}{}:
+// keepRate waits until --rate allows another mail, or returns false when the process is stopped first. One waits at a
+// time, so that those of high priority need not wait for all that came before.
+func (b *batch) keepRate(m *mail) bool {
+	w := b.w
+	if w.cfg.Rate == 0 {
 		return true
-	case <-ctx.Done():
+	}
+	if !w.paced.acquire(b.waiting, m.high()) {
 		return false
 	}
+	defer w.paced.release()
+	return w.rate.Wait(b.waiting) == nil
 }
 
 // conclude does what a verdict asks for. The ledger is always written before okq is told: the other way round a kill

@@ -30,7 +30,7 @@ func (b *batch) due(m *mail) bool {
 	}
 	now := time.Now()
 	if m.email.Expired(now) {
-		b.beside(m, func(m *mail) { b.w.drop(b.jobs, m, stats.Expired, "expired") })
+		b.beside(m, func(m *mail) { b.w.drop(b.jobs, m, stats.Expired, expiredReason) })
 		return false
 	}
 	// pm-api had okq keep the mail until then, if okq can; one that cannot shows it again and again.

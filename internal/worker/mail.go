@@ -12,6 +12,7 @@ import (
 type mail struct {
 	*okq.Delivery
 	email *job.Email // nil until it is decoded
+	asked time.Time  // when the preferences were last read
 
 	parent string // traceparent of its job; empty: it is not traced
 
@@ -32,6 +33,9 @@ type mail struct {
 
 // newMail is a mail that was just popped. Servers that do not tell deliveries may have popped it before.
 func newMail(d *okq.Delivery) *mail { return &mail{Delivery: d, lookup: d.Deliveries != 1} }
+
+// high tells whether it goes before others.
+func (m *mail) high() bool { return m.Queue == job.QueueEmailHigh }
 
 // id names the mail in the ledger, decoded or not: the event of a job is called by the job's id.
 func (m *mail) id() job.ID {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/stats"
@@ -15,21 +16,67 @@ func (b *batch) permit(mails []*mail) []*mail {
 	if b.w.deps.Prefs == nil || len(mails) == 0 {
 		return mails
 	}
+	asked := time.Now()
 	optedOut, err := b.w.flags(b.waiting, addressesOf(mails))
 	if err != nil {
 		return b.oneByOne(mails, err, "read preferences", b.permit)
 	}
 	return b.each(mails, func(m *mail) bool {
-		e := m.email
-		refuses := func(address string) bool { return !job.Allowed(optedOut[address], e.Flags) }
-		if refuses(e.To) {
-			b.beside(m, func(m *mail) { b.w.drop(b.jobs, m, stats.OptedOut, "opted out") })
+		if !m.allowed(optedOut, asked) {
+			b.beside(m, func(m *mail) { b.w.drop(b.jobs, m, stats.OptedOut, optedOutReason) })
 			return false
 		}
-		e.CC = slices.DeleteFunc(e.CC, func(a job.Address) bool { return refuses(a.Email) })
-		e.BCC = slices.DeleteFunc(e.BCC, func(a job.Address) bool { return refuses(a.Email) })
 		return true
 	})
+}
+
+const optedOutReason, expiredReason = "opted out", "expired"
+
+// allowed applies preferences that were read at a time.
+func (m *mail) allowed(optedOut map[string]int64, asked time.Time) bool {
+	e := m.email
+	m.asked = asked
+	refuses := func(address string) bool { return !job.Allowed(optedOut[address], e.Flags) }
+	e.CC = slices.DeleteFunc(e.CC, func(a job.Address) bool { return refuses(a.Email) })
+	e.BCC = slices.DeleteFunc(e.BCC, func(a job.Address) bool { return refuses(a.Email) })
+	return !refuses(e.To)
+}
+
+// askAgain is the age from which on preferences are read again right before the attempt, so that an opt-out is heeded that
+// was recorded two seconds before the POST.
+const askAgain = time.Second
+
+// A veto is why an email is not to be sent after all.
+type veto struct {
+	state stats.State
+	why   string
+}
+
+// vetoed looks again, right before an attempt, at what may have changed while the email waited for its turn.
+func (b *batch) vetoed(ctx context.Context, m *mail) (*veto, error) {
+	if m.email.Expired(time.Now()) {
+		return &veto{stats.Expired, expiredReason}, nil
+	}
+	if b.w.deps.Prefs == nil || time.Since(m.asked) < askAgain {
+		return nil, nil
+	}
+	asked := time.Now()
+	optedOut, err := b.w.asks.do(ctx, addressesOf([]*mail{m}))
+	switch {
+	case err != nil:
+		return nil, err
+	case !m.allowed(optedOut, asked):
+		return &veto{stats.OptedOut, optedOutReason}, nil
+	case m.email.Expired(time.Now()):
+		return &veto{stats.Expired, expiredReason}, nil
+	}
+	return nil, nil
+}
+
+// readFlags is what the group of vetoed does.
+func (w *Worker) readFlags(ctx context.Context, addresses [][]string) ([]map[string]int64, error) {
+	flags, err := w.flags(ctx, slices.Concat(addresses...))
+	return slices.Repeat([]map[string]int64{flags}, len(addresses)), err
 }
 
 // oneByOne repeats a step whose call to a store failed over one of the emails, for each of them alone, so that only that

@@ -1,97 +1,93 @@
 package worker
 
 import (
-	"context"
 	"sync"
 	"time"
 )
 
-// starts bounds the mails between the announcement of an attempt and the end of its POST. There must be some more than
-// can be at SendGrid's, so that posts do not wait for the ledger; but a mail that is announced and waits for its turn to
-// be posted would be of unknown outcome if the process died, so there must not be many. How many more is learned: as
-// many as are announced in the time of a post.
+// starts bounds the mails between the announcement of an attempt and the end of its POST, and posts those that are being
+// posted. There must be some more of the former, so that posts do not wait for the ledger; but a mail that is announced
+// and waits for its turn to be posted would be of unknown outcome if the process died, so there must not be many. How many
+// more is learned: as many as are announced in the time of a post.
+//
+// What is learned also says how many mails to take from the queues, and whether places are to be kept for mails of high
+// priority.
 type starts struct {
-	posts int // how many can be at SendGrid's
+	*places
+	posts       *places
+	concurrency int
 
-	mu          sync.Mutex // protects the fields below
-	used        int
-	limit       int
-	waiting     []chan struct{}
+	learning    sync.Mutex // protects the averages
 	begin, post average
 }
 
-func newStarts(posts int) *starts { return &starts{posts: posts, limit: posts + extra(posts)} }
+// slowPost is the time of a post from which on places are kept: until then one is free soon enough.
+const slowPost = 150 * time.Millisecond
+
+func newStarts(concurrency int) *starts {
+	s := &starts{places: newPlaces(0), posts: newPlaces(0), concurrency: concurrency}
+	s.resizeLocked()
+	return s
+}
 
 // extra is the least number of starts beyond the posts.
 func extra(posts int) int { return posts/16 + 1 }
 
+// reserve is how many places are kept for mails of high priority. With fewer than ten there is none to spare.
+func reserve(posts int) int {
+	if posts < 10 {
+		return 0
+	}
+	return extra(posts)
+}
+
 // maxStarts bounds what is learned.
 func maxStarts(posts int) int { return 3 * posts }
 
-// acquire waits for its turn, or returns false once ctx has ended.
-func (s *starts) acquire(ctx context.Context) bool {
-	s.mu.Lock()
-	if s.used < s.limit && len(s.waiting) == 0 {
-		s.used++
-		s.mu.Unlock()
-		return true
-	}
-	turn := make(chan struct{})
-	s.waiting = append(s.waiting, turn)
-	s.mu.Unlock()
-	select {
-	case <-turn:
-		return true
-	case <-ctx.Done():
-		s.leave(turn)
-		return false
-	}
-}
-
-// leave gives up a place in the row, or the turn that came meanwhile.
-func (s *starts) leave(turn chan struct{}) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for i, other := range s.waiting {
-		if other == turn {
-			s.waiting = append(s.waiting[:i], s.waiting[i+1:]...)
-			return
-		}
-	}
-	s.used--
-	s.admitLocked()
-}
-
-func (s *starts) release() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.used--
-	s.admitLocked()
-}
-
-func (s *starts) admitLocked() {
-	for s.used < s.limit && len(s.waiting) > 0 {
-		s.used++
-		close(s.waiting[0])
-		s.waiting = s.waiting[1:]
-	}
-}
-
 // learn takes in how long one attempt's announcement and its post took.
 func (s *starts) learn(begin, post time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	b, p := s.begin.add(begin), s.post.add(post)
-	more := float64(s.posts) * b / max(p, 1e-4) * 1.25
-	s.limit = min(s.posts+extra(s.posts)+int(more), maxStarts(s.posts))
-	s.admitLocked()
+	s.learning.Lock()
+	defer s.learning.Unlock()
+	s.begin.add(begin)
+	s.post.add(post)
+	s.resizeLocked()
 }
+
+func (s *starts) resizeLocked() {
+	more := 0.0
+	if s.post.weight > 0 {
+		more = float64(s.concurrency) * s.begin.seconds / max(s.post.seconds, 1e-4) * 1.25
+	}
+	kept := 0
+	if s.post.weight == 0 || s.post.seconds > slowPost.Seconds() {
+		kept = reserve(s.concurrency)
+	}
+	s.resize(min(s.concurrency+extra(s.concurrency)+int(more), maxStarts(s.concurrency)), kept)
+	s.posts.resize(s.concurrency, kept)
+}
+
+// hand is how many mails to have of a queue: what is being sent, and half a second's work, so that the places are filled
+// again while mails are looked up, announced and settled, which takes some three calls to the store. More would only wait
+// here while preferences change. It is at most what is enough for a SendGrid that answers at once.
+func (s *starts) hand() int {
+	s.learning.Lock()
+	defer s.learning.Unlock()
+	n := float64(s.concurrency)
+	if s.post.weight == 0 {
+		n *= 1.5
+	} else {
+		n *= 1 + (0.5+3*s.begin.seconds)/max(s.post.seconds, 1e-3)
+	}
+	return min(max(int(n), s.concurrency+extra(s.concurrency)), mostInHand(s.concurrency))
+}
+
+// mostInHand is enough for the store to take as long as a SendGrid that answers at once.
+func mostInHand(concurrency int) int { return 4*concurrency + batchSize }
 
 // average is of the latest hundred or so, in seconds.
 type average struct{ seconds, weight float64 }
 
-func (a *average) add(d time.Duration) float64 {
+func (a *average) add(d time.Duration) {
 	a.weight = min(a.weight+1, 100)
 	a.seconds += (d.Seconds() - a.seconds) / a.weight
-	return a.seconds
 }

@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,44 +28,31 @@ func TestStartsFollowHowLongTheLedgerTakes(t *testing.T) {
 	}
 }
 
-func TestStartsAreGivenInOrderAndNeverLost(t *testing.T) {
+// What a worker holds follows what it is sending, so that little of it waits while preferences change.
+func TestTheHandIsHalfASecondsWork(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := newStarts(1)
-		for range s.limit {
-			if !s.acquire(t.Context()) {
-				t.Fatal("no start although some are free")
+	rows := []struct {
+		name        string
+		begin, post time.Duration
+		least, most int
+	}{
+		{"nothing is known yet", 0, 0, 150, 150},
+		{"slow SendGrid", 5 * time.Millisecond, 8 * time.Second, 107, 110},
+		{"a second each", 10 * time.Millisecond, time.Second, 150, 160},
+		{"fast: enough for the store to take as long as SendGrid", 10 * time.Millisecond, 50 * time.Millisecond, 4*100 + batchSize, 4*100 + batchSize},
+		{"slow SendGrid and slow store", time.Second, time.Second, 440, 460},
+	}
+	for _, row := range rows {
+		s := newStarts(100)
+		if row.post > 0 {
+			for range 1000 {
+				s.learn(row.begin, row.post)
 			}
 		}
-		impatient, cancel := context.WithCancel(t.Context())
-		results := make(chan string, 2)
-		go func() {
-			if !s.acquire(impatient) {
-				results <- "impatient left"
-			}
-		}()
-		synctest.Wait()
-		go func() {
-			if s.acquire(t.Context()) {
-				results <- "patient has it"
-			}
-		}()
-		synctest.Wait()
-		cancel()
-		if got := <-results; got != "impatient left" {
-			t.Fatal(got)
+		if n := s.hand(); n < row.least || n > row.most {
+			t.Errorf("%s: %d in hand of 100 at a time, want %d to %d", row.name, n, row.least, row.most)
 		}
-		s.release()
-		if got := <-results; got != "patient has it" {
-			t.Fatal(got)
-		}
-		for range s.limit {
-			s.release()
-		}
-		if s.used != 0 {
-			t.Errorf("%d starts are still taken", s.used)
-		}
-	})
+	}
 }
 
 func TestLargeMailsInHandStopPopping(t *testing.T) {

@@ -60,12 +60,13 @@ type Worker struct {
 	rate    *rate.Limiter
 
 	starts *starts
-	posts  chan struct{} // holds one for each mail at SendGrid's
+	paced  *places // held by the one mail that waits for the rate limiter
 
 	underWay atomic.Int64 // mails from the start of an attempt to the end of what follows from it
 
 	begins   *group[stats.Attempt, bool]
 	settles  *group[stats.Settlement, struct{}]
+	asks     *group[[]string, map[string]int64]
 	tokens   tokens
 	pauses   *pauses
 	evidence *evidence
@@ -81,7 +82,7 @@ func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (
 		cfg: cfg, deps: deps, log: log, m: newMetrics(reg),
 		rate:     rate.NewLimiter(rate.Inf, 1),
 		starts:   newStarts(cfg.Concurrency),
-		posts:    make(chan struct{}, cfg.Concurrency),
+		paced:    newPlaces(1),
 		suspects: make(chan struct{}, 1),
 		tokens:   newTokens(),
 	}
@@ -97,6 +98,7 @@ func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (
 	w.pauses = newPauses(deps.Queue, log, w.m, cfg.Queues)
 	w.begins = newGroup(groupSize, groupFlights, w.pace, w.writeAttempts)
 	w.settles = newGroup(groupSize, groupFlights, w.pace, w.writeSettlements)
+	w.asks = newGroup(groupSize, groupFlights, w.pace, w.readFlags)
 	return w, nil
 }
 
@@ -141,6 +143,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	watch.Wait()
 	w.begins.wait()
 	w.settles.wait()
+	w.asks.wait()
 	return err
 }
 
@@ -159,11 +162,13 @@ func (w *Worker) awaitStore(ctx context.Context) error {
 	})
 }
 
-// consumers returns one for the email queues and one for the events, as far as they are to be consumed.
+// consumers returns one for email-high, one for the other emails and one for the events, as far as they are to be consumed.
 func (w *Worker) consumers(ctx context.Context) ([]*okq.Consumer, error) {
-	var mails, events []okq.QueueWeight
+	var high, mails, events []okq.QueueWeight
 	for _, q := range w.cfg.Queues {
 		switch {
+		case q == job.QueueEmailHigh:
+			high = append(high, okq.QueueWeight{Queue: q, Weight: weights[q]})
 		case q != job.QueueStats:
 			mails = append(mails, okq.QueueWeight{Queue: q, Weight: weights[q]})
 		case w.deps.Stats != nil:
@@ -186,11 +191,13 @@ func (w *Worker) consumers(ctx context.Context) ([]*okq.Consumer, error) {
 		list = append(list, c)
 		return nil
 	}
+	emails := okq.ConsumerOptions{
+		Concurrency: w.cfg.inHand(), Limit: w.starts.hand, Batch: min(batchSize, w.cfg.inHand()), Gate: w.gate.waitPop,
+		Handle: func(jobs context.Context, batch []*okq.Delivery) { w.handleMails(ctx, jobs, batch) },
+	}
 	err := errors.Join(
-		add(mails, okq.ConsumerOptions{
-			Concurrency: w.cfg.inHand(), Batch: min(batchSize, w.cfg.inHand()), Gate: w.gate.waitPop,
-			Handle: func(jobs context.Context, batch []*okq.Delivery) { w.handleMails(ctx, jobs, batch) },
-		}),
+		add(high, emails), // by themselves: they wait for no email of another queue to be finished
+		add(mails, emails),
 		add(events, okq.ConsumerOptions{
 			Concurrency: 2 * foldBatch, Batch: foldBatch, Linger: 20 * time.Millisecond, Gate: w.gate.waitStore,
 			Handle: w.handleEvents,

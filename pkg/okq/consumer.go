@@ -35,6 +35,7 @@ type ConsumerOptions struct {
 	Queues []QueueWeight
 
 	Concurrency int           // unfinished deliveries at most; 1 if 0
+	Limit       func() int    // if set, how many of them to have now; asked again whenever one is finished
 	Batch       int           // deliveries per Handle at most; Concurrency or 64 if 0, the lesser
 	Lease       time.Duration // at least a second; DefaultLease if 0
 
@@ -119,7 +120,7 @@ func NewConsumer(client *Client, opts ConsumerOptions) (*Consumer, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	c := &Consumer{client: client, opts: opts, order: newRotation(opts.Queues), slots: newSlots(opts.Concurrency), singles: minSingle}
+	c := &Consumer{client: client, opts: opts, order: newRotation(opts.Queues), slots: newSlots(opts.Concurrency, opts.Limit), singles: minSingle}
 	c.leases = &leases{client: client, lease: opts.Lease, count: &c.count, live: map[*Delivery]bool{}}
 	return c, nil
 }

@@ -31,7 +31,7 @@ func TestRotationAsksEachQueueFirstAsOftenAsItsWeight(t *testing.T) {
 
 func TestSlotsLingerForALargerBatchOnlyWhenNearlyFull(t *testing.T) {
 	t.Parallel()
-	s := newSlots(8)
+	s := newSlots(8, nil)
 	if n := s.acquire(t.Context(), 7, time.Minute); n != 7 {
 		t.Fatalf("acquired %d of 8, want 7 at once", n)
 	}
