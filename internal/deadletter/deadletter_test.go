@@ -271,7 +271,7 @@ func (b *box) work(sg *sandbox.Sandbox) (stop func()) {
 	b.Helper()
 	cfg := worker.Config{
 		Queues: []string{job.QueueEmailNormal}, Concurrency: 4, DrainWait: 8 * time.Second, SendTimeout: 5 * time.Second,
-		Lease: 10 * time.Second, MaxAttempts: 3, MaxDeliveries: 12, Unknown: job.OnUnknownHold, EvidenceWait: time.Second, Environment: "test",
+		Lease: 10 * time.Second, MaxAttempts: 3, GiveUpAfter: time.Hour, MaxDeliveries: 12, Unknown: job.OnUnknownHold, EvidenceWait: time.Second, Environment: "test",
 	}
 	sender := sendgrid.New(sendgrid.Config{Key: "SG.test", URL: sg.URL()}, cfg.Environment, cfg.Concurrency)
 	deps := worker.Deps{Queue: b.client, Sender: sender, Stats: b.stores.Stats, Prefs: b.stores.Prefs}

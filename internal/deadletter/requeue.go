@@ -158,19 +158,18 @@ func (u *Undertaker) forgive(ctx context.Context, l *Letter) (restore func(conte
 	case r.Outcome() == stats.Accepted:
 		return nil, ErrSent
 	}
-	settle := func(ctx context.Context, free int, state stats.State, reason string) error {
-		return u.Stats.Settle(ctx, []stats.Settlement{{
-			Subject: stats.Subject{ID: id, Recipient: r.Recipient, EmailFlags: r.EmailFlags, UniqueID: r.UniqueID, Env: r.Env, Created: r.Created},
-			Number:  r.Attempts, Free: free, State: state, Reason: reason, At: time.Now(),
-		}})
+	settle := func(ctx context.Context, s stats.Settlement) error {
+		s.Subject = stats.Subject{ID: id, Recipient: r.Recipient, EmailFlags: r.EmailFlags, UniqueID: r.UniqueID, Env: r.Env, Created: r.Created}
+		s.Number, s.At = r.Attempts, time.Now()
+		return u.Stats.Settle(ctx, []stats.Settlement{s})
 	}
-	if err := settle(ctx, r.Attempts, stats.Retrying, "requeued"); err != nil {
+	if err := settle(ctx, stats.Settlement{Free: r.Attempts, State: stats.Retrying, Reason: "requeued"}); err != nil {
 		return nil, fmt.Errorf("have the ledger forgive: %w", err)
 	}
 	return func(ctx context.Context) error {
 		if r.State == stats.Retrying {
 			return nil // by the other who acts on the letter, perhaps
 		}
-		return settle(ctx, r.Free, r.State, r.Reason)
+		return settle(ctx, stats.Settlement{Free: r.Free, Failed: r.Failed, Failing: r.Failing, State: r.State, Reason: r.Reason})
 	}, nil
 }

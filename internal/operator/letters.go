@@ -38,7 +38,7 @@ func (l *letters) Validate() error {
 
 // complete has the shell know the flags' values.
 func (l *letters) complete(cmd *cobra.Command) {
-	reasons := fixed(job.ReasonRejected, job.ReasonUndecodable, job.ReasonInvalid, job.ReasonAttempts, job.ReasonDeliveries,
+	reasons := fixed(job.ReasonRejected, job.ReasonUndecodable, job.ReasonInvalid, job.ReasonAttempts, job.ReasonGivenUp, job.ReasonDeliveries,
 		job.ReasonUnknown)
 	for flag, f := range map[string]completeFunc{"queue": fixed(job.QueueEmailDead, job.QueueStatsDead), "reason": reasons} {
 		if err := cmd.RegisterFlagCompletionFunc(flag, f); err != nil {

@@ -35,6 +35,7 @@ var migrations = []string{
 	prefs.SQLiteKeys,
 	stats.SQLiteRecipients,
 	stats.SQLiteFold,
+	stats.SQLiteFailures,
 }
 
 func openSQLite(ctx context.Context, path string) (*Stores, error) {

@@ -21,6 +21,7 @@ type Config struct {
 	Lease         time.Duration
 	MaxAttempts   int
 	MaxDeliveries int
+	GiveUpAfter   time.Duration
 	Unknown       string
 	EvidenceWait  time.Duration
 	Environment   string
@@ -34,7 +35,8 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.DrainWait, "drain-wait", 20*time.Second, "how long running jobs may take to finish when the process is stopped")
 	fs.DurationVar(&c.SendTimeout, "send-timeout", 15*time.Second, "how long SendGrid may take for a mail")
 	fs.DurationVar(&c.Lease, "lease", 30*time.Second, "how long okq waits for a worker that fell silent before it hands its jobs to another")
-	fs.IntVar(&c.MaxAttempts, "max-attempts", 12, "failed attempts after which a mail becomes a dead letter")
+	fs.IntVar(&c.MaxAttempts, "max-attempts", 12, "attempts of unknown outcome after which an email becomes a dead letter; attempts that surely failed do not count")
+	fs.DurationVar(&c.GiveUpAfter, "give-up-after", 72*time.Hour, "how long an email is tried again whose attempts surely fail, from the first on, without time in which its sending is stopped; then it becomes a dead letter")
 	fs.IntVar(&c.MaxDeliveries, "max-deliveries", 12, "deliveries of a job without a record of it after which it becomes a dead letter: it may kill the process")
 	fs.StringVar(&c.Unknown, "unknown", job.OnUnknownResend, "what to do with a mail that SendGrid may have and sent no event for: resend, or hold it as a dead letter")
 	fs.DurationVar(&c.EvidenceWait, "evidence-wait", 2*time.Minute, "how long to wait for an event of such a mail")
@@ -62,6 +64,7 @@ func (c *Config) Validate() error {
 	fault(c.DrainWait <= c.SendTimeout, "--drain-wait must be more than --send-timeout (%v)", c.SendTimeout)
 	fault(c.Lease <= c.SendTimeout, "--lease must be more than --send-timeout (%v)", c.SendTimeout)
 	fault(c.MaxAttempts < 1, "--max-attempts must be at least 1")
+	fault(c.GiveUpAfter < time.Second, "--give-up-after must be at least 1s")
 	fault(c.MaxDeliveries < 2, "--max-deliveries must be at least 2")
 	fault(c.Unknown != job.OnUnknownResend && c.Unknown != job.OnUnknownHold, "--unknown must be resend or hold, not %q", c.Unknown)
 	fault(c.EvidenceWait < 0, "--evidence-wait must not be negative")

@@ -33,7 +33,7 @@ func (w *Worker) bury(ctx context.Context, m *mail, d death) {
 	}
 	letter := job.DeadLetter{
 		ID: m.ID, Queue: m.Queue, Reason: d.reason, Detail: d.detail, Errors: d.errors,
-		Attempts: max(w.spent(m), 0), Deliveries: m.Deliveries, FirstAttempt: w.firstAttempt(ctx, m),
+		Attempts: max(w.tries(m), 0), Deliveries: m.Deliveries, FirstAttempt: w.firstAttempt(ctx, m),
 	}
 	if err := w.deadLetter(ctx, m.Delivery, &letter, d.past); err != nil {
 		w.complain(ctx, err, "queue dead letter")

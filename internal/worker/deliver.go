@@ -85,7 +85,7 @@ func (b *batch) begin(m *mail) bool {
 	if err := w.timeLeft(m); err != nil {
 		return false
 	}
-	m.attempted = time.Now()
+	m.previous, m.attempted = m.attempted, time.Now()
 	if w.deps.Stats == nil {
 		m.attempts++
 		return true
@@ -169,6 +169,7 @@ func (b *batch) keepRate(m *mail) bool {
 // in between would leave a mail that nobody remembers having sent.
 func (w *Worker) conclude(b *batch, m *mail, r sendgrid.Result, v sendcontrol.Verdict) {
 	took := time.Since(m.attempted)
+	w.addFailing(m)
 	w.m.outcomes.WithLabelValues(r.Outcome.String()).Inc()
 	switch v.Outcome {
 	case sendgrid.Accepted:

@@ -18,11 +18,12 @@ type gate struct {
 	m       *metrics
 	control *sendcontrol.Control
 
-	mu      sync.Mutex           // protects the fields below
-	changed chan struct{}        // closed, and replaced, when a waiter should look again
-	outages map[*outage]struct{} // calls to stores that are being repeated
-	hand    int                  // emails in flight
-	size    int                  // of their contents
+	mu      sync.Mutex            // protects the fields below
+	changed chan struct{}         // closed, and replaced, when a waiter should look again
+	outages map[*outage]struct{}  // calls to stores that are being repeated
+	failing sendcontrol.Intervals // in which there was any
+	hand    int                   // emails in flight
+	size    int                   // of their contents
 }
 
 // maxHand is how many bytes of contents may be in flight when more is popped. They take some three times that in memory,
@@ -113,4 +114,11 @@ func (g *gate) hold(n, size int) {
 func (g *gate) wakeLocked() {
 	close(g.changed)
 	g.changed = make(chan struct{})
+}
+
+// stopped returns for how long of the time since then a store failed.
+func (g *gate) stopped(since time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.failing.Within(since, time.Now())
 }

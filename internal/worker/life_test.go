@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/levenlabs/postmaster/internal/testenv"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
@@ -196,19 +197,35 @@ func TestMailThatWasNotSentIsRetried(t *testing.T) {
 	}
 }
 
-func TestAttemptsAreBounded(t *testing.T) {
+// However small --max-attempts is, an outage spends none of it.
+func TestAttemptsThatSurelyFailAreBoundedByTimeAlone(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	e := r.mail("fail503@example.com")
-	r.enqueue(e)
-	r.start()
-	letter := r.deadLetter(job.QueueEmailDead)
-	if letter.Reason != job.ReasonAttempts || letter.Attempts != 3 || len(letter.Errors) == 0 || letter.Errors[0].Status != 503 || letter.Died == 0 {
-		t.Errorf("letter %+v", letter)
-	}
-	r.ends(e, stats.Dead)
-	if n := r.sendgrid.Counters().Requests; n != 3 {
-		t.Errorf("%d requests, want 3", n)
+	for name, mongo := range map[string]bool{"sqlite": false, "mongo": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, func(r *rig) {
+				r.cfg.MaxAttempts, r.cfg.GiveUpAfter = 1, 4*time.Second
+				if mongo {
+					r.mongo = testenv.Mongo(t)
+				}
+			})
+			e, mended := r.mail("fail503@example.com"), r.mail("fail503+x2@example.com")
+			r.enqueue(e, mended)
+			r.start()
+			began := time.Now()
+			rec := r.ends2(mended, stats.Accepted)
+			if rec.Attempts != 3 || rec.Failed != 2 {
+				t.Errorf("record %+v, want 2 failures before the third attempt", rec)
+			}
+			letter := r.deadLetter(job.QueueEmailDead)
+			if took := time.Since(began); took < 4*time.Second {
+				t.Errorf("given up after %v", took)
+			}
+			if letter.ID != string(e.ID) || letter.Reason != job.ReasonGivenUp || letter.Attempts < 3 || len(letter.Errors) == 0 || letter.Errors[0].Status != 503 || letter.Died == 0 {
+				t.Errorf("letter %+v", letter)
+			}
+			r.ends(e, stats.Dead)
+		})
 	}
 }
 

@@ -27,7 +27,10 @@ type mail struct {
 
 	attempts   int           // the number of the latest attempt
 	free       int           // how many of them do not count
+	failed     int           // how many of the others surely were not sent
+	failing    time.Duration // since the first of those, see giveup.go
 	attempted  time.Time     // when the latest began
+	previous   time.Time     // when the one before it began
 	announcing time.Duration // how long the ledger took to take it
 }
 
@@ -50,15 +53,24 @@ func (m *mail) remember(rec *stats.Record) {
 	m.rec, m.lookup = rec, false
 	if rec != nil {
 		m.attempts, m.free, m.attempted = rec.Attempts, rec.Free, rec.Attempted
+		m.failed, m.failing = rec.Failed, rec.Failing
 	}
 }
 
-// spent is how many attempts count against --max-attempts. Without a ledger each delivery was one.
+// tries is how many attempts are shown to people. Without a ledger each delivery was one, and so was each failure.
+func (w *Worker) tries(m *mail) int {
+	if w.deps.Stats == nil {
+		return m.Deliveries + max(m.failed-1, 0)
+	}
+	return m.attempts - m.free
+}
+
+// spent is how many attempts count against --max-attempts: those that SendGrid may have taken.
 func (w *Worker) spent(m *mail) int {
 	if w.deps.Stats == nil {
 		return m.Deliveries
 	}
-	return m.attempts - m.free
+	return m.attempts - m.free - m.failed
 }
 
 // open is the state of a mail whose latest attempt was surely not taken.
@@ -69,12 +81,12 @@ func (m *mail) open() stats.State {
 	return stats.Retrying
 }
 
-// exhausted is why a mail is given up whose attempts are used up.
-func (m *mail) exhausted() string {
+// givenUp is why an email is given up that is not tried any more.
+func (m *mail) givenUp() string {
 	if m.unsure {
 		return job.ReasonUnknown
 	}
-	return job.ReasonAttempts
+	return job.ReasonGivenUp
 }
 
 // subject is what the ledger says of the mail from the first write on.

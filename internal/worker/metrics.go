@@ -84,7 +84,7 @@ func (m *metrics) zero() {
 	for _, result := range []string{"sent", "retried", "unknown", "dead", "optedOut", "expired", "panic"} {
 		m.jobs.WithLabelValues(result)
 	}
-	for _, reason := range []string{job.ReasonRejected, job.ReasonUndecodable, job.ReasonInvalid, job.ReasonAttempts, job.ReasonDeliveries, job.ReasonUnknown} {
+	for _, reason := range []string{job.ReasonRejected, job.ReasonUndecodable, job.ReasonInvalid, job.ReasonAttempts, job.ReasonGivenUp, job.ReasonDeliveries, job.ReasonUnknown} {
 		m.dead.WithLabelValues(reason)
 	}
 	for _, step := range []string{"opened", "evidence", "resend", "hold"} {

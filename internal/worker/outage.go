@@ -23,6 +23,7 @@ func (g *gate) failed(o *outage, what string, err error) *outage {
 		if len(g.outages) == 0 {
 			g.log.Error().Err(err).Str("call", what).Msg("the store fails, sending stops until it answers")
 			g.m.storeAway.Set(1)
+			g.failing.Begin(now)
 		}
 		g.outages[o] = struct{}{}
 	}
@@ -41,6 +42,7 @@ func (g *gate) endOutage(o *outage) {
 	if len(g.outages) == 0 {
 		g.log.Info().Msg("the store answers again")
 		g.m.storeAway.Set(0)
+		g.failing.End(time.Now())
 		g.wakeLocked()
 	}
 }

@@ -10,19 +10,20 @@ import (
 	"github.com/levenlabs/postmaster/pkg/stats"
 )
 
-// retry has a mail that SendGrid certainly does not have sent again later, or buries it if that was its last attempt.
+// retry has an email that surely was not sent sent again later, or gives it up after --give-up-after.
 func (w *Worker) retry(ctx context.Context, m *mail, r sendgrid.Result) {
-	spent := w.spent(m)
-	if spent >= w.cfg.MaxAttempts {
-		w.bury(ctx, m, death{reason: m.exhausted(), detail: r.Reason(), errors: r.Errors})
+	w.fail(m)
+	left := w.cfg.GiveUpAfter - m.failing
+	if left <= 0 {
+		w.bury(ctx, m, death{reason: m.givenUp(), detail: r.Reason(), errors: r.Errors})
 		return
 	}
 	w.settle(ctx, m, stats.Settlement{State: m.open(), Reason: r.Reason()})
-	delay := backoff(spent)
+	delay := min(backoff(m.failed), max(left, time.Second))
 	w.m.jobs.WithLabelValues("retried").Inc()
 	w.about(m, w.log.Warn()).Int("attempt", m.attempts).Int("status", r.Status).AnErr("error", r.Err).
 		Dur("delay_ms", delay).Msg("not sent, will retry")
-	w.later(ctx, m, delay)
+	w.untried(ctx, m, delay)
 }
 
 // doubt has a mail that SendGrid may have looked at again once an event had the time to come. Without a ledger none can.
@@ -91,7 +92,8 @@ func (w *Worker) settle(ctx context.Context, m *mail, s stats.Settlement) bool {
 	if w.deps.Stats == nil {
 		return true
 	}
-	s.Subject, s.Number, s.Free, s.At = w.subject(m), m.attempts, m.free, time.Now()
+	s.Subject, s.Number, s.At = w.subject(m), m.attempts, time.Now()
+	s.Free, s.Failed, s.Failing = m.free, m.failed, m.failing
 	if _, err := w.settles.do(ctx, s); err != nil {
 		w.complain(ctx, err, "settle attempt")
 		return false
@@ -108,7 +110,7 @@ func (w *Worker) end(ctx context.Context, m *mail, how string) {
 // sent finishes a job that SendGrid accepted and the ledger knows.
 func (w *Worker) sent(ctx context.Context, m *mail, r sendgrid.Result, took time.Duration) {
 	w.m.jobs.WithLabelValues("sent").Inc()
-	w.m.attempts.Observe(float64(max(w.spent(m), 1)))
+	w.m.attempts.Observe(float64(max(w.tries(m), 1)))
 	w.about(m, w.log.Info()).Int("attempt", m.attempts).Int("status", r.Status).Str("sg_message_id", r.MessageID).
 		Dur("took_ms", took).Msg("sent")
 	w.ack(ctx, m)

@@ -117,12 +117,13 @@ func TestSendGridAwayCostsNoMailItsAttempts(t *testing.T) {
 }
 
 // ends2 waits for the state alone.
-func (r *rig) ends2(e *job.Email, state stats.State) {
+func (r *rig) ends2(e *job.Email, state stats.State) (rec *stats.Record) {
 	r.Helper()
 	r.eventually("mail is "+string(state), func() bool {
-		rec := r.record(e.ID)
+		rec = r.record(e.ID)
 		return rec != nil && rec.Outcome() == state
 	})
+	return rec
 }
 
 func TestRateIsKept(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/levenlabs/postmaster/internal/sendcontrol"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
 )
@@ -33,6 +34,7 @@ type stoppedQueue struct {
 	paused bool
 	ctx    context.Context // ends when the queue is paused
 	stop   context.CancelCauseFunc
+	times  sendcontrol.Intervals
 }
 
 func newPauses(client *okq.Client, log zerolog.Logger, m *metrics, queues []string) *pauses {
@@ -104,10 +106,12 @@ func (p *pauses) set(queue string, paused bool) {
 	s.paused = paused
 	if paused {
 		s.stop(errPaused)
+		s.times.Begin(time.Now())
 		p.m.paused.WithLabelValues(queue).Set(1)
 		p.log.Warn().Str("queue", queue).Msg("queue paused")
 		return
 	}
+	s.times.End(time.Now())
 	s.ctx, s.stop = context.WithCancelCause(context.Background())
 	p.m.paused.WithLabelValues(queue).Set(0)
 	p.log.Info().Str("queue", queue).Msg("queue resumed")
@@ -128,4 +132,14 @@ func (p *pauses) running(queue string) context.Context {
 		return s.ctx
 	}
 	return context.Background()
+}
+
+// stopped returns for how long of the time since then a queue was paused.
+func (p *pauses) stopped(queue string, since time.Time) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.stops[queue]; s != nil {
+		return s.times.Within(since, time.Now())
+	}
+	return 0
 }

@@ -16,7 +16,7 @@ func (b *batch) recall(mails []*mail) []*mail {
 		}
 	}
 	return b.each(mails, func(m *mail) bool {
-		if m.rec != nil || m.attempts > 0 || m.Deliveries <= b.w.cfg.MaxDeliveries {
+		if m.rec != nil || m.attempts > 0 || m.Deliveries <= b.w.maxDeliveries() {
 			return true
 		}
 		b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, death{reason: job.ReasonDeliveries}) })
@@ -75,10 +75,6 @@ func (b *batch) judge(m *mail) bool {
 		return false
 	case stats.Attempting, stats.Unknown:
 		return b.doubtful(m, rec)
-	}
-	if b.w.spent(m) >= b.w.cfg.MaxAttempts {
-		b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, death{reason: job.ReasonAttempts, detail: rec.Reason}) })
-		return false
 	}
 	return true
 }

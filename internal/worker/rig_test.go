@@ -49,7 +49,7 @@ func testConfig() Config {
 	return Config{
 		Queues: []string{job.QueueEmailHigh, job.QueueEmailNormal, job.QueueStats}, Concurrency: 16,
 		DrainWait: 8 * time.Second, SendTimeout: 5 * time.Second, Lease: 10 * time.Second,
-		MaxAttempts: 3, MaxDeliveries: 3, Unknown: job.OnUnknownResend, EvidenceWait: 300 * time.Millisecond, Environment: "test",
+		MaxAttempts: 3, GiveUpAfter: time.Hour, MaxDeliveries: 3, Unknown: job.OnUnknownResend, EvidenceWait: 300 * time.Millisecond, Environment: "test",
 	}
 }
 

@@ -233,12 +233,26 @@ func TestWithoutAStoreMailsAreSentAndEventsKept(t *testing.T) {
 func TestWithoutAStoreAttemptsAreDeliveries(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(r *rig) { r.store = nil })
-	e := r.mail("fail503@example.com")
+	e := r.mail("fail500@example.com")
 	r.enqueue(e)
 	r.start()
-	if letter := r.deadLetter(job.QueueEmailDead); letter.Reason != job.ReasonAttempts || letter.Attempts != 3 {
+	if letter := r.deadLetter(job.QueueEmailDead); letter.Reason != job.ReasonUnknown || letter.Attempts != 3 {
 		t.Errorf("letter %+v", letter)
 	}
+}
+
+func TestWithoutAStoreSureFailuresAreBoundedByTimeAlone(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(r *rig) { r.store, r.cfg.MaxAttempts, r.cfg.GiveUpAfter = nil, 1, 4*time.Second })
+	e, mended := r.mail("fail503@example.com"), r.mail("fail503+x3@example.com")
+	r.enqueue(e, mended)
+	r.start()
+	letter := r.deadLetter(job.QueueEmailDead)
+	if letter.ID != string(e.ID) || letter.Reason != job.ReasonGivenUp || letter.Attempts < 3 {
+		t.Errorf("letter %+v", letter)
+	}
+	r.empty(e.Queue())
+	r.accepted(mended, 1)
 }
 
 // The original okq knows no DELAY, COUNT or QTOUCH: the end of a lease is the delay, and every job is looked up.

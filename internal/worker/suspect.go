@@ -6,6 +6,14 @@ import "math/rand/v2"
 // worker, keeps killing the process before anything is written. With a small --max-deliveries it is the last but one.
 func (c *Config) suspicious() int { return min(3, c.MaxDeliveries-1) }
 
+// maxDeliveries bounds deliveries without a record. Without a ledger none has one, and each of them was an attempt.
+func (w *Worker) maxDeliveries() int {
+	if w.deps.Stats == nil {
+		return max(w.cfg.MaxDeliveries, w.cfg.MaxAttempts)
+	}
+	return w.cfg.MaxDeliveries
+}
+
 // split takes the suspects out. They are handled after all others, one at a time in the whole process and in random
 // order: so each time about half of those that only shared a hand with the culprit get through, and the culprit ends as
 // a dead letter when --max-deliveries are used up.

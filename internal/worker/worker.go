@@ -51,13 +51,15 @@ const (
 
 // A Worker consumes queues until its Run ends.
 type Worker struct {
-	cfg     Config
-	deps    Deps
-	log     zerolog.Logger
-	m       *metrics
-	gate    *gate
-	control *sendcontrol.Control
-	rate    *rate.Limiter
+	cfg      Config
+	deps     Deps
+	log      zerolog.Logger
+	m        *metrics
+	gate     *gate
+	control  *sendcontrol.Control
+	began    time.Time // of what this process knows to have been stopped
+	failures failures
+	rate     *rate.Limiter
 
 	starts *starts
 	paced  *places // held by the one mail that waits for the rate limiter
@@ -85,6 +87,7 @@ func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (
 		paced:    newPlaces(1),
 		suspects: make(chan struct{}, 1),
 		tokens:   newTokens(),
+		began:    time.Now(),
 	}
 	if cfg.Rate > 0 {
 		w.rate.SetLimit(rate.Limit(cfg.Rate))

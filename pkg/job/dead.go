@@ -11,7 +11,8 @@ const (
 	ReasonRejected    = "rejected"             // SendGrid refused the mail itself: 400, 404, 413, 415, a 403 about the sender
 	ReasonUndecodable = "undecodable"          // not a job
 	ReasonInvalid     = "invalid"              // a job that no limit of Validate allows
-	ReasonAttempts    = "attempts exhausted"   // --max-attempts sends failed, each known not to have happened
+	ReasonAttempts    = "attempts exhausted"   // written by versions before --give-up-after: --max-attempts sends failed
+	ReasonGivenUp     = "given up"             // sends failed for --give-up-after, each known not to have happened
 	ReasonDeliveries  = "deliveries exhausted" // taken --max-deliveries times without reaching a send: it may kill the process
 	ReasonUnknown     = "unknown outcome"      // may have been sent; the policy is to hold
 )

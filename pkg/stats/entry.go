@@ -47,6 +47,9 @@ func (e *entry) settle(s Settlement) {
 		return
 	}
 	e.State, e.Free, e.Reason = s.State, s.Free, clip(s.Reason)
+	if s.State != Accepted {
+		e.Failed, e.Failing = s.Failed, s.Failing.Truncate(time.Millisecond)
+	}
 	e.Updated = later(e.Updated, millisecond(s.At))
 }
 

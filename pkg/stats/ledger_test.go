@@ -29,8 +29,10 @@ func TestLedgerTellsTheWholeLifeOfAMail(t *testing.T) {
 
 		retry := settlement(id, 1, stats.Retrying)
 		retry.At, retry.Reason, retry.Free = noon.Add(90*time.Second), "429: later", 1
+		retry.Failed, retry.Failing = 2, 90*time.Minute
 		settle(t, s, retry)
 		want.State, want.Updated, want.Reason, want.Free = stats.Retrying, retry.At, retry.Reason, 1
+		want.Failed, want.Failing = 2, 90*time.Minute
 		wantRecord(t, s, want)
 
 		wantBegin(t, s, attempt(id, 2, "two"), true)

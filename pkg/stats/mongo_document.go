@@ -24,6 +24,8 @@ type document struct {
 	State      State                `bson:"st"`
 	Attempts   int                  `bson:"at"`
 	Free       int                  `bson:"fr,omitempty"`
+	Failed     int                  `bson:"nf,omitempty"`
+	Failing    int64                `bson:"fd,omitempty"` // milliseconds
 	Attempted  time.Time            `bson:"ta,omitempty"`
 	Token      string               `bson:"tok,omitempty"`
 	MessageID  string               `bson:"mid,omitempty"`
@@ -37,7 +39,7 @@ func (d *document) entry() *entry {
 		Record: Record{
 			ID: job.ID(d.ID.Hex()), Recipient: d.Recipient, EmailFlags: d.EmailFlags, StateFlags: d.StateFlags,
 			UniqueID: d.UniqueID, Env: d.Env, Created: d.Created, Updated: d.Updated, Error: d.Error,
-			State: d.State, Attempts: d.Attempts, Free: d.Free, Attempted: d.Attempted, Token: d.Token,
+			State: d.State, Attempts: d.Attempts, Free: d.Free, Failed: d.Failed, Failing: time.Duration(d.Failing) * time.Millisecond, Attempted: d.Attempted, Token: d.Token,
 			MessageID: d.MessageID, Reason: d.Reason, Evidence: d.Evidence, Fold: d.Fold,
 		},
 		reasonAt: d.ErrorAt,

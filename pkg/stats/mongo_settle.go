@@ -66,9 +66,9 @@ func settled(s Settlement) bson.D {
 		{Key: "at", Value: s.Number}, {Key: "ts", Value: later(s.Created, s.At)},
 	}
 	if s.State == Accepted {
-		fields = append(fields, bson.E{Key: "mid", Value: s.MessageID})
+		return append(fields, bson.E{Key: "mid", Value: s.MessageID})
 	}
-	return fields
+	return append(fields, bson.E{Key: "nf", Value: s.Failed}, bson.E{Key: "fd", Value: s.Failing.Milliseconds()})
 }
 
 // missing makes the record that a settlement did not find.

@@ -46,20 +46,25 @@ const SQLiteFold = `ALTER TABLE records ADD COLUMN pf TEXT NOT NULL DEFAULT '';`
 // silent matches accepted mails of which no event came.
 const silent = `st = 'accepted' AND s = 0 AND ev = '{}'`
 
+// SQLiteFailures adds what is known of attempts that surely were not sent.
+const SQLiteFailures = `
+ALTER TABLE records ADD COLUMN nf INTEGER NOT NULL DEFAULT 0; -- how many
+ALTER TABLE records ADD COLUMN fd INTEGER NOT NULL DEFAULT 0; -- milliseconds since the first, without time stopped`
+
 // SQLite keeps records in a table of an SQLite file.
 type SQLite struct {
 	read, write *sql.DB
 	get, put    *sql.Stmt // on write
 }
 
-// NewSQLite returns a store over a file that has SQLiteSchema, SQLiteGaps and SQLiteRecipients. The transactions of write must begin immediate.
+// NewSQLite returns a store over a file that has SQLiteSchema, SQLiteGaps, SQLiteRecipients and SQLiteFailures. The transactions of write must begin immediate.
 func NewSQLite(ctx context.Context, read, write *sql.DB) (*SQLite, error) {
 	get, err := write.PrepareContext(ctx, `SELECT `+columns+` FROM records WHERE id = ?`)
 	if err != nil {
 		return nil, available(fmt.Errorf("prepare the records: %w", err))
 	}
 	put, err := write.PrepareContext(ctx, `INSERT OR REPLACE INTO records (`+columns+`, rk)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return nil, available(fmt.Errorf("prepare the records: %w", errors.Join(err, get.Close())))
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/levenlabs/postmaster/pkg/job"
 )
 
-const columns = `id, r, ef, s, uid, se, tc, ts, err, ea, st, at, fr, ta, tok, mid, why, ev, pf`
+const columns = `id, r, ef, s, uid, se, tc, ts, err, ea, st, at, fr, ta, tok, mid, why, ev, pf, nf, fd`
 
 // rowTx reads and writes single records within a transaction.
 type rowTx struct {
@@ -39,23 +39,25 @@ func (t *rowTx) store(e *entry) error {
 	}
 	_, err = t.put.ExecContext(t.ctx, string(e.ID), e.Recipient, e.EmailFlags, e.StateFlags, e.UniqueID, e.Env,
 		e.Created.UnixMilli(), e.Updated.UnixMilli(), e.Error, e.reasonAt.UnixMilli(), string(e.State), e.Attempts,
-		e.Free, e.Attempted.UnixMilli(), e.Token, e.MessageID, e.Reason, evidence, e.Fold, recipientKey(e.Recipient))
+		e.Free, e.Attempted.UnixMilli(), e.Token, e.MessageID, e.Reason, evidence, e.Fold,
+		e.Failed, e.Failing.Milliseconds(), recipientKey(e.Recipient))
 	return err
 }
 
 // scan reads one row of columns.
 func scan(row interface{ Scan(...any) error }) (*entry, error) {
 	var (
-		e                                   entry
-		id, state, evidence                 string
-		created, updated, reasonAt, attempt int64
+		e                                            entry
+		id, state, evidence                          string
+		created, updated, reasonAt, attempt, failing int64
 	)
 	err := row.Scan(&id, &e.Recipient, &e.EmailFlags, &e.StateFlags, &e.UniqueID, &e.Env, &created, &updated, &e.Error,
-		&reasonAt, &state, &e.Attempts, &e.Free, &attempt, &e.Token, &e.MessageID, &e.Reason, &evidence, &e.Fold)
+		&reasonAt, &state, &e.Attempts, &e.Free, &attempt, &e.Token, &e.MessageID, &e.Reason, &evidence, &e.Fold,
+		&e.Failed, &failing)
 	if err != nil {
 		return nil, err
 	}
-	e.ID, e.State = job.ID(id), State(state)
+	e.ID, e.State, e.Failing = job.ID(id), State(state), time.Duration(failing)*time.Millisecond
 	e.Created, e.Updated = fromMilli(created), fromMilli(updated)
 	e.reasonAt, e.Attempted = fromMilli(reasonAt), fromMilli(attempt)
 	e.Evidence, err = decodeEvidence(evidence)

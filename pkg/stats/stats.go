@@ -68,6 +68,8 @@ type Record struct {
 	State     State                // records of 0.4.0, which has no ledger, are Accepted
 	Attempts  int                  // the number of the latest
 	Free      int                  // how many of them do not count: SendGrid refused the account then, not the mail
+	Failed    int                  // how many of the others surely were not sent: they spend no limit of attempts either
+	Failing   time.Duration        // since the first of those, without time in which sending was stopped
 	Attempted time.Time            // when the latest attempt began
 	Token     string               // of the latest attempt
 	MessageID string               // SendGrid's X-Message-Id
@@ -80,7 +82,7 @@ type Record struct {
 // CopyPrefix begins the names of evidence that is of a cc or bcc recipient. Opens of machines are "machine_open".
 const CopyPrefix = "copy_"
 
-// Spent is how many attempts count against the limit of attempts, and are shown to people.
+// Spent is how many attempts are shown to people. All but those in Failed count against the limit of attempts.
 func (r *Record) Spent() int { return r.Attempts - r.Free }
 
 // Outcome is the state that the ledger and the events together prove: SendGrid sends events only of mails it has.
@@ -114,7 +116,9 @@ type Attempt struct {
 type Settlement struct {
 	Subject
 	Number    int
-	Free      int // the record's new Free, so that settling twice is settling once
+	Free      int           // the record's new Free, so that settling twice is settling once
+	Failed    int           // the same of the record's Failed and Failing; Accepted leaves them as they are
+	Failing   time.Duration // in whole milliseconds
 	State     State
 	MessageID string
 	Reason    string
