@@ -30,7 +30,7 @@ func open(t testing.TB, dir string, opts archive.Options) *archive.Writer {
 
 func write(t testing.TB, w *archive.Writer, at time.Time, body string) {
 	t.Helper()
-	if err := w.Write(at, []byte(body)); err != nil {
+	if err := w.Write(archive.Post{At: at, Body: []byte(body)}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -81,6 +81,31 @@ func TestPostsAreReadAsTheyWereWritten(t *testing.T) {
 	})
 	if err != nil || i != len(bodies) {
 		t.Errorf("%d POSTs read, %v", i, err)
+	}
+}
+
+func TestWhatIsKnownOfAPostIsKept(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	w := open(t, dir, usual)
+	posts := []archive.Post{
+		{At: begin, Body: []byte("[1]")}, {At: begin, Body: []byte("[2]"), Signed: true}, {At: begin, Body: []byte("[3]"), OneClick: true},
+	}
+	for _, p := range posts {
+		if err := w.Write(p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	err := archive.Read(dir, "", func(p archive.Post) error {
+		if want := posts[n]; p.Signed != want.Signed || p.OneClick != want.OneClick || string(p.Body) != string(want.Body) {
+			t.Errorf("POST %d: %+v", n, p)
+		}
+		n++
+		return nil
+	})
+	if err != nil || n != len(posts) {
+		t.Errorf("%d POSTs read, %v", n, err)
 	}
 }
 
@@ -274,7 +299,7 @@ func BenchmarkWrite(b *testing.B) {
 	w := open(b, b.TempDir(), archive.Options{MaxBytes: 64 << 20, MaxAge: time.Hour})
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
-		if err := w.Write(begin, body); err != nil {
+		if err := w.Write(archive.Post{At: begin, Body: body}); err != nil {
 			b.Fatal(err)
 		}
 	}

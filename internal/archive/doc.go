@@ -7,6 +7,9 @@
 //	0x184D2A5B  16  when it came  length of the zstd frame  CRC-32C of the two
 //	uint32  uint32  int64, ns     uint32                    uint32, all little-endian
 //
+// The magic number is one more for a POST whose signature was good, and two more for a one-click unsubscribe, whose body is
+// pm-hooks' own event.
+//
 // Files are only ever appended to, and each process begins its own. A process that is killed leaves at most half a
 // frame at the end of its last file, which readers skip. Power loss may cost what the kernel had not written yet.
 package archive

@@ -16,7 +16,10 @@ import (
 type Post struct {
 	At   time.Time
 	Body []byte // valid until the next
-	File string // name of the file that it is in
+	File string // name of the file that it is in; Write ignores it
+
+	Signed   bool // by SendGrid, and checked. Older versions did not note it.
+	OneClick bool // Body is a pm_unsubscribe of pm-hooks' own
 }
 
 // Read calls each for every POST in dir, file by file in the order they were begun, the file called from or all if that
@@ -61,14 +64,15 @@ func readFile(name string, dec *zstd.Decoder, each func(Post) error) (fault, err
 	defer f.Close()
 	r := bufio.NewReaderSize(f, 1<<20)
 	for n := 0; ; n++ {
-		at, body, fault := readFrame(r, dec)
+		p, fault := readFrame(r, dec)
 		switch {
 		case fault == io.EOF, errors.Is(fault, errTorn):
 			return nil, nil
 		case fault != nil:
 			return fmt.Errorf("after %d POSTs: %w", n, fault), nil
 		}
-		if err := each(Post{at, body, filepath.Base(name)}); err != nil {
+		p.File = filepath.Base(name)
+		if err := each(p); err != nil {
 			return nil, err
 		}
 	}

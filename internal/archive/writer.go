@@ -51,12 +51,12 @@ func NewWriter(dir string, opts Options) (*Writer, error) {
 	return &Writer{dir: dir, opts: opts, enc: enc}, nil
 }
 
-// Write appends a POST that came at the time given.
-func (w *Writer) Write(at time.Time, body []byte) error {
-	frame := appendFrame(nil, w.enc, at, body)
+// Write appends a POST.
+func (w *Writer) Write(p Post) error {
+	frame := appendFrame(nil, w.enc, p)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.rotateLocked(at, int64(len(frame))); err != nil {
+	if err := w.rotateLocked(p.At, int64(len(frame))); err != nil {
 		return fmt.Errorf("archive: %w", err)
 	}
 	n, err := w.file.Write(frame)

@@ -87,24 +87,25 @@ func (h *handler) receive(r *http.Request) *refusal {
 		return ref
 	}
 	conn.Admit()
-	b, err := readBatch(body, digest, h.filter)
+	a := arrival{at: time.Now(), digest: digest, signed: digest != nil}
+	b, err := readBatch(body, a, h.filter)
 	if err != nil {
 		return refuse(http.StatusBadRequest, reasonJSON).because(err)
 	}
 	if ref := h.keep(r.Context(), b, held); ref != nil {
 		return ref
 	}
-	h.file(body)
+	h.file(archive.Post{At: a.at, Body: body, Signed: a.signed})
 	return nil
 }
 
 // file archives a POST that was accepted. What is durable is in okq already, so an archive that cannot be written
 // stops nobody.
-func (h *handler) file(body []byte) {
+func (h *handler) file(p archive.Post) {
 	if h.archive == nil {
 		return
 	}
-	if err := h.archive.Write(time.Now(), body); err != nil {
+	if err := h.archive.Write(p); err != nil {
 		h.metrics.unarchived.Inc()
 		h.log.Error().Err(err).Msg("post not archived")
 	}
@@ -146,9 +147,9 @@ func (h *handler) keep(ctx context.Context, b *batch, body *share) *refusal {
 			Msg("sendgrid changed the status of the account")
 	}
 	start := time.Now()
-	if len(b.events) > 0 {
+	if len(b.events)+len(b.optOuts) > 0 {
 		body.hold()
-		err := push(ctx, h.pusher, b.events, body.pushed)
+		err := push(ctx, h.pusher, b, body.pushed)
 		h.metrics.pushSecs.Observe(time.Since(start).Seconds())
 		if err != nil {
 			h.presence.suspend()

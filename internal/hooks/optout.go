@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/levenlabs/postmaster/internal/archive"
 	"github.com/levenlabs/postmaster/internal/unsubscribe"
 	"github.com/levenlabs/postmaster/internal/unsubscribe/page"
 	"github.com/levenlabs/postmaster/pkg/job"
@@ -26,14 +27,19 @@ func (h *handler) serveLink(cfg unsubscribe.Config, reg prometheus.Registerer) e
 	return nil
 }
 
-// optOut puts a one-click unsubscribe into the queue of the events, where pm-worker's fold finds it. The same request
-// at another time is another event: it may undo a preference that was set in between.
+// optOut puts a one-click unsubscribe at the front of the queue of the events, where pm-worker's fold finds it, and into
+// the archive. The same request at another time is another event: it may undo a preference that was set in between.
 func (h *handler) optOut(ctx context.Context, r unsubscribe.Request) error {
-	raw, err := job.EncodeOneClick(r.Address, r.Flags, time.Now())
+	now := time.Now()
+	raw, err := job.EncodeOneClick(r.Address, r.Flags, now)
 	if err != nil {
 		return err
 	}
-	var b batch
-	b.split([][]byte{raw})
-	return push(ctx, h.pusher, b.events, func(error) {})
+	b := &batch{}
+	b.optOuts = b.split([][]byte{raw})
+	if err := push(ctx, h.pusher, b, func(error) {}); err != nil {
+		return err
+	}
+	h.file(archive.Post{At: now, Body: b.optOuts[0].Contents, OneClick: true})
+	return nil
 }

@@ -26,15 +26,15 @@ const (
 	letGo = okq.DefaultTimeout + 5*time.Second
 )
 
-// push returns nil once okq has all events, be it from before. It goes on when the client has gone, who would only
+// push returns nil once okq has a batch, be it from before. It goes on when the client has gone, who would only
 // send the same again. released is called with the outcome once the push has ended, which may be after the client was
 // told that okq is too slow: memory that is given back earlier would be promised twice.
-func push(ctx context.Context, p Pusher, events []okq.Event, released func(error)) error {
+func push(ctx context.Context, p Pusher, b *batch, released func(error)) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), letGo)
 	pushed := make(chan error, 1)
 	go func() {
 		defer cancel()
-		err := pushAll(ctx, p, events)
+		err := pushAll(ctx, p, b)
 		released(err)
 		pushed <- err
 	}()
@@ -48,10 +48,23 @@ func push(ctx context.Context, p Pusher, events []okq.Event, released func(error
 	}
 }
 
-func pushAll(ctx context.Context, p Pusher, events []okq.Event) error {
-	for i, err := range p.PushAll(ctx, events) {
+// pushAll pushes the opt-outs first, to the front of the queue: they count for emails that are sent while many events wait.
+func pushAll(ctx context.Context, p Pusher, b *batch) error {
+	if len(b.optOuts) > 0 {
+		if err := pushed(p.PushAll(ctx, b.optOuts, okq.Front())); err != nil {
+			return fmt.Errorf("opt-outs: %w", err)
+		}
+	}
+	if len(b.events) == 0 {
+		return nil
+	}
+	return pushed(p.PushAll(ctx, b.events))
+}
+
+func pushed(results []error) error {
+	for i, err := range results {
 		if err != nil && !errors.Is(err, okq.ErrDuplicate) {
-			return fmt.Errorf("part %d of %d: %w", i+1, len(events), err)
+			return fmt.Errorf("part %d of %d: %w", i+1, len(results), err)
 		}
 	}
 	return nil

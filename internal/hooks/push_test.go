@@ -26,7 +26,7 @@ func TestEventsThatOkqIsTooSlowForKeepTheirMemory(t *testing.T) {
 		var released atomic.Bool
 		var outcome error
 		began := time.Now()
-		err := push(t.Context(), stuck{}, make([]okq.Event, 1), func(err error) {
+		err := push(t.Context(), stuck{}, &batch{events: make([]okq.Event, 1)}, func(err error) {
 			outcome = err
 			released.Store(true)
 		})

@@ -103,12 +103,12 @@ func (r *replay) post(ctx context.Context, p archive.Post) error {
 	if !r.cfg.wants(p.At) {
 		return nil
 	}
-	b, err := readBatch(p.Body, nil, r.filter)
+	b, err := r.batch(p)
 	if err != nil {
 		r.done.Unusable++
 		return nil
 	}
-	if err := pushAll(ctx, r.pusher, b.events); err != nil {
+	if err := pushAll(ctx, r.pusher, b); err != nil {
 		return err
 	}
 	r.done.Posts, r.done.Last = r.done.Posts+1, p.At
@@ -116,4 +116,21 @@ func (r *replay) post(ctx context.Context, p archive.Post) error {
 		r.done.Events += byResult[accepted]
 	}
 	return nil
+}
+
+// batch reads a POST as it was read when it came.
+func (r *replay) batch(p archive.Post) (*batch, error) {
+	if !p.OneClick {
+		return readBatch(p.Body, arrival{at: p.At, signed: p.Signed}, r.filter)
+	}
+	raws, err := job.SplitEvents(p.Body)
+	if err != nil {
+		return nil, err
+	}
+	b := &batch{}
+	for _, raw := range raws {
+		b.optOuts = append(b.optOuts, b.split([][]byte{raw})...)
+	}
+	b.counts[typeOther][accepted] = len(raws)
+	return b, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/levenlabs/postmaster/internal/hooks"
 	"github.com/levenlabs/postmaster/internal/okqd/okqdtest"
+	"github.com/levenlabs/postmaster/pkg/job"
 )
 
 func archived(t *testing.T) (hooks.Config, hooks.ReplayConfig) {
@@ -109,4 +110,33 @@ func TestAnArchiveThatCannotBeWrittenStopsNobody(t *testing.T) {
 	if n := in.metric(t, "pm_hooks_unarchived_total"); n != 1 {
 		t.Errorf("%v counted", n)
 	}
+}
+
+func TestOptOutsAreTakenBeforeAllThatWaits(t *testing.T) {
+	t.Parallel()
+	cfg, replay := archived(t)
+	cfg.Unsubscribe = linkConfig
+	in := run(t, cfg)
+	unsubscribe := strings.Replace(event("unsubscribe", 7), "}", `,"timestamp":1700000000}`, 1)
+	for _, body := range [][]byte{batchOf(0, 3), []byte("[" + event("open", 5) + "," + unsubscribe + "]")} {
+		if got := in.post(t, body); got != 200 {
+			t.Fatalf("status %d", got)
+		}
+	}
+	if resp := request(t, "POST", in.link(t, "alex@example.com", 6), "application/x-www-form-urlencoded", "List-Unsubscribe=One-Click"); resp.StatusCode != 200 {
+		t.Fatal(resp.Status)
+	}
+	wantOrder := func(what string) {
+		t.Helper()
+		got := in.queued(t)
+		if len(got) != 6 || !strings.Contains(string(got[0]), job.EventOneClick) || string(got[1]) != unsubscribe {
+			t.Errorf("%s: %d events, first %s", what, len(got), got)
+		}
+	}
+	wantOrder("as they came")
+	done, err := hooks.Replay(t.Context(), replay, cfg.Archive, in.okq, func(hooks.Replayed) {})
+	if err != nil || done.Posts != 3 || done.Events != 6 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	wantOrder("replayed")
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/levenlabs/postmaster/pkg/job"
 )
@@ -67,6 +68,7 @@ func seeds(tb testing.TB) [][]byte {
 		`[{"event":"\ud800","pmEnvID":"\udc00\ud800",` + id + `}]`, "[{\"event\":\"\xff\",\"pmEnvID\":\"\xff\"," + id + "}]",
 		`[{"event":"open","pmEnvID":"dev",` + id + `},{"event":"open","stats_id":"6920d5c40000000000000001"}]`,
 		`[{"event":"open","pmStatsID":null,"stats_id":"6920d5c40000000000000001","timestamp":1e3,"n":-0.0E+1}]`,
+		`[{"event":"unsubscribe",` + id + `},{"event":"spamreport","timestamp":"x",` + id + `},{"event":"group_resubscribe","timestamp":99999999999,` + id + `}]`,
 		`[{"event":"account_status_change","type":"compliance_ban"}]`, "\ufeff[]", "[{\"a\":\"\x00\"}]", `[{"a":"\x"}]`, `[01]`, `[1.]`,
 	} {
 		seeds = append(seeds, []byte(s))
@@ -84,7 +86,7 @@ func FuzzReadBatch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		want, counts, ok := reference(body, accepts)
 		before := bytes.Clone(body)
-		b, err := readBatch(body, nil, accepts)
+		b, err := readBatch(body, arrival{at: arrived}, accepts)
 		if !bytes.Equal(before, body) {
 			t.Error("the body was changed")
 		}
@@ -104,17 +106,70 @@ func FuzzReadBatch(f *testing.F) {
 			}
 		}
 		var got []json.RawMessage
-		for _, e := range b.events {
+		for _, e := range slices.Concat(b.optOuts, b.events) {
 			raws, err := job.SplitEvents(e.Contents)
 			if err != nil {
 				t.Fatalf("queued %q: %v", e.Contents, err)
 			}
 			got = append(got, raws...)
 		}
+		want = ahead(t, want)
 		if !slices.EqualFunc(got, want, func(a, b json.RawMessage) bool { return bytes.Equal(a, b) }) {
 			t.Errorf("%q: kept %q, want %q", body, got, want)
 		}
 	})
+}
+
+var arrived = time.Unix(1_800_000_000, 0)
+
+// ahead puts the opt-outs first, and gives changes of preferences without a time that of their arrival.
+func ahead(t *testing.T, raws []json.RawMessage) []json.RawMessage {
+	var outs, others []json.RawMessage
+	for _, raw := range raws {
+		e, err := job.DecodeEvent(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch e.Type {
+		case job.EventUnsubscribe, job.EventGroupUnsubscribe, job.EventGroupResubscribe, job.EventSpamReport:
+			if e.At.IsZero() || e.At.After(arrived.Add(time.Hour-time.Nanosecond)) {
+				raw = append(bytes.Clone(raw[:len(raw)-1]), `,"timestamp":1800000000}`...)
+			}
+		}
+		if e.Type == job.EventUnsubscribe || e.Type == job.EventGroupUnsubscribe {
+			outs = append(outs, raw)
+		} else {
+			others = append(others, raw)
+		}
+	}
+	return append(outs, others...)
+}
+
+func TestOptOutsGoAheadOfAllOthers(t *testing.T) {
+	t.Parallel()
+	const id = `"pmStatsID":"6920d5c40000000000000001"`
+	body := []byte(`[{"event":"open",` + id + `},{"event":"unsubscribe","timestamp":1700000000,` + id + `},{"event":"group_unsubscribe","timestamp":"soon",` + id + `},` +
+		`{"event":"group_resubscribe","timestamp":9999999999,` + id + `}]`)
+	b, err := readBatch(body, arrival{at: arrived, digest: make([]byte, 32), signed: true}, newFilter([]string{"production"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.optOuts) != 1 || len(b.events) != 1 {
+		t.Fatalf("%d and %d events", len(b.optOuts), len(b.events))
+	}
+	const outs = `[{"event":"unsubscribe","timestamp":1700000000,` + id + `},{"event":"group_unsubscribe","timestamp":"soon",` + id + `,"timestamp":1800000000}]`
+	if got := string(b.optOuts[0].Contents); got != outs {
+		t.Errorf("opt-outs %s", got)
+	}
+	const others = `[{"event":"open",` + id + `},{"event":"group_resubscribe","timestamp":9999999999,` + id + `,"timestamp":1800000000}]`
+	if got := string(b.events[0].Contents); got != others {
+		t.Errorf("others %s", got)
+	}
+	for _, e := range append(b.optOuts, b.events...) {
+		if !job.SignedEvents(e.ID) || e.Queue != job.QueueStats {
+			t.Errorf("%s of %s", e.ID, e.Queue)
+		}
+	}
 }
 
 func TestALargePostIsSplitIntoEventsThatOkqTakes(t *testing.T) {
@@ -127,7 +182,7 @@ func TestALargePostIsSplitIntoEventsThatOkqTakes(t *testing.T) {
 			want = append(want, huge)
 		}
 	}
-	b, err := readBatch(slices.Concat([]byte("["), bytes.Join(want, []byte(",\r\n")), []byte("]")), nil, newFilter([]string{"production"}))
+	b, err := readBatch(slices.Concat([]byte("["), bytes.Join(want, []byte(",\r\n")), []byte("]")), arrival{}, newFilter([]string{"production"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,15 +210,15 @@ func TestALargePostIsSplitIntoEventsThatOkqTakes(t *testing.T) {
 func TestTheSameEventsGetTheSameID(t *testing.T) {
 	body := seeds(t)[0]
 	f := newFilter([]string{"production"})
-	first, err := readBatch(body, nil, f)
+	first, err := readBatch(body, arrival{}, f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := readBatch(body, nil, f)
+	again, err := readBatch(body, arrival{}, f)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := readBatch(bytes.Replace(body, []byte("alex"), []byte("anna"), 1), nil, f)
+	other, err := readBatch(bytes.Replace(body, []byte("alex"), []byte("anna"), 1), arrival{}, f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +248,7 @@ func BenchmarkReadBatch(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := readBatch(body, nil, f); err != nil {
+		if _, err := readBatch(body, arrival{}, f); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -20,7 +20,7 @@ func (w *Worker) handleEvents(ctx context.Context, batch []*okq.Delivery) {
 	var events []job.Event
 	var decoded []*okq.Delivery
 	for _, d := range batch {
-		some, err := w.decodeEvents(d.Contents)
+		some, err := w.decodeEvents(d.ID, d.Contents)
 		if err != nil {
 			w.buryEvents(ctx, d, err)
 			continue
@@ -43,12 +43,17 @@ func (w *Worker) handleEvents(ctx context.Context, batch []*okq.Delivery) {
 	w.log.Debug().Int("events", len(events)).Int("batches", len(decoded)).Msg("folded")
 }
 
-// decodeEvents reads one POST's events. An element that is none is counted and left out; it never costs the others.
-func (w *Worker) decodeEvents(contents []byte) ([]job.Event, error) {
+// clockSkew is how far ahead of ours SendGrid's clock may be.
+const clockSkew = time.Hour
+
+// decodeEvents reads one POST's events. One whose time cannot be is of now: pm-hooks gives it the time of its arrival, but
+// versions before it did not. An element that is none is counted and left out; it never costs the others.
+func (w *Worker) decodeEvents(eventID string, contents []byte) ([]job.Event, error) {
 	raws, err := job.SplitEvents(contents)
 	if err != nil {
 		return nil, err
 	}
+	signed, now := job.SignedEvents(eventID), time.Now()
 	events := make([]job.Event, 0, len(raws))
 	for _, raw := range raws {
 		e, err := job.DecodeEvent(raw)
@@ -58,6 +63,9 @@ func (w *Worker) decodeEvents(contents []byte) ([]job.Event, error) {
 		case !e.Ours() && e.Type != job.EventOneClick:
 			w.m.events.WithLabelValues(typeLabel(e.Type), "foreign").Inc()
 		default:
+			if e.Signed = signed; e.At.IsZero() || e.At.After(now.Add(clockSkew)) {
+				e.At = now
+			}
 			events = append(events, e)
 		}
 	}

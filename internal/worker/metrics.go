@@ -28,6 +28,7 @@ type metrics struct {
 	foldLag      prometheus.Gauge
 	evidence     prometheus.Gauge
 	optOutsLost  prometheus.Counter
+	ignored      *prometheus.CounterVec // reason: ignored…
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -65,12 +66,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		events:    counter("events_total", "Webhook events by type and what became of them.", "type", "result"),
 		evidence:  gauge("evidence_possible", "1 while webhook events can arrive and be folded; emails of unknown outcome wait while it is 0."),
 		foldLag:   gauge("fold_lag_seconds", "Age of the latest event of the last fold."),
+		ignored:   counter("preference_events_ignored_total", "Unsubscribes, resubscribes and spam reports of webhook events that changed no preferences.", "reason"),
 		optOutsLost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "pm_worker_opt_outs_lost_total", Help: "Opt-outs of webhook events that changed nothing, as the recipient opted in after them.",
 		}),
 	}
 	reg.MustRegister(m.jobs, m.outcomes, m.dead, m.unknown, m.attempts, m.sendSeconds, m.storeSeconds, m.backlog, m.oldest, m.paused, m.inFlight, m.inHand,
-		m.breaker, m.pauses, m.storeAway, m.events, m.foldLag, m.evidence, m.optOutsLost)
+		m.breaker, m.pauses, m.storeAway, m.events, m.foldLag, m.evidence, m.optOutsLost, m.ignored)
 	m.evidence.Set(1)
 	m.zero()
 	return m
@@ -89,6 +91,9 @@ func (m *metrics) zero() {
 	}
 	for _, step := range []string{"opened", "evidence", "resend", "hold"} {
 		m.unknown.WithLabelValues(step)
+	}
+	for _, reason := range []string{ignoredUnknown, ignoredRecipient} {
+		m.ignored.WithLabelValues(reason)
 	}
 	for _, event := range []string{job.EventDelivered, job.EventBounce, job.EventSpamReport} {
 		m.events.WithLabelValues(event, "folded")
