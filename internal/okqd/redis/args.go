@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"bytes"
 	"strconv"
 	"time"
 
@@ -26,7 +25,7 @@ func groups(parts []part) []group {
 		n := 1
 		if most := together(parts[0].op); most > 1 {
 			for n < min(len(parts), most) && parts[n].op.Kind == parts[0].op.Kind && together(parts[n].op) == most &&
-				bytes.Equal(parts[n].op.Token, parts[0].op.Token) {
+				(len(parts[n].op.Token) > 0) == (len(parts[0].op.Token) > 0) {
 				n++
 			}
 		}
@@ -55,17 +54,24 @@ func (g group) appendTo(args []string) []string {
 	case op.Kind == engine.Push && together(op) > 1:
 		return g.appendPushes(args)
 	case op.Kind == engine.Ack && !op.Redo:
-		if len(op.Token) > 0 {
-			args = append(args, "finish", strconv.Itoa(len(g)), string(op.Token))
-		} else {
-			args = append(args, "ack", strconv.Itoa(len(g)))
-		}
+		return g.appendAcks(args)
+	}
+	return appendOp(args, g[0])
+}
+
+func (g group) appendAcks(args []string) []string {
+	if len(g[0].op.Token) == 0 {
+		args = append(args, "ack", strconv.Itoa(len(g)))
 		for _, p := range g {
 			args = append(args, string(p.op.ID))
 		}
 		return args
 	}
-	return appendOp(args, g[0])
+	args = append(args, "finish", strconv.Itoa(len(g)))
+	for _, p := range g {
+		args = append(args, string(p.op.ID), string(p.op.Token))
+	}
+	return args
 }
 
 func (g group) appendPushes(args []string) []string {

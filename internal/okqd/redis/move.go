@@ -83,7 +83,7 @@ func (e *Engine) moveAcross(ctx context.Context, op *engine.Op, from, to run) {
 		return
 	}
 	op.OK = true
-	e.one(ctx, from, "finish", "1", token, string(op.ID)) // a failure leaves both
+	e.one(ctx, from, "finish", "1", string(op.ID), token) // a failure leaves both
 }
 
 // one carries out one op of the script.

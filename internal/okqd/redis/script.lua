@@ -90,10 +90,8 @@ end
 
 -- forget is for ids whose contents are gone.
 local function forget(ids)
-	if call('EXISTS', deliveries) == 1 then
+	if call('EXISTS', deliveries, touched) > 0 then
 		call('HDEL', deliveries, unpack(ids))
-	end
-	if call('EXISTS', touched) == 1 then
 		call('HDEL', touched, unpack(ids))
 	end
 	if call('EXISTS', contents) == 0 then
@@ -374,15 +372,20 @@ function ops.ack()
 	return remove({ unpack(ARGV, first, at - 1) })
 end
 
--- finish n token, then n ids: n, or an array with 1 for each that was leased under that token
+-- finish n, then n times id token: n, or an array with 1 for each that was leased under that token
 function ops.finish()
-	local n, token, first = tonumber(arg()), arg(), at
-	at = first + n
-	local ids, seen, mine, results = { unpack(ARGV, first, at - 1) }, {}, {}, {}
+	local n, first = tonumber(arg()), at
+	at = first + 2 * n
+	local ids, seen, mine, results = {}, {}, {}, {}
+	for i = 1, n do
+		ids[i] = ARGV[first + 2 * i - 2]
+	end
 	local ends = call('ZMSCORE', leased, unpack(ids))
 	for i, id in ipairs(ids) do
+		local token = ARGV[first + 2 * i - 1]
 		results[i] = 0
-		if ends[i] and not seen[id] and (exact(ends[i]) == token or held(id, token)) then
+		-- Redis prints the same number in other digits than the token has, each version in its own.
+		if ends[i] and not seen[id] and (tonumber(ends[i]) == tonumber(token) or held(id, token)) then
 			seen[id], mine[#mine + 1], results[i] = true, id, 1
 		end
 	end
