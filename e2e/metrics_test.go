@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/levenlabs/postmaster/internal/testenv"
 	"github.com/levenlabs/postmaster/internal/testenv/process"
 )
 
@@ -32,6 +33,8 @@ func TestMetricsAreThoseOfTheDocs(t *testing.T) {
 		"okqd": scrape(t, s.okqd), "pm-api": scrape(t, s.api), "pm-worker": scrape(t, s.worker), "pm-hooks": scrape(t, s.hooks),
 	}
 	maps.Copy(told["pm-hooks"], scrape(t, hooks))
+	onRedis := process.Start(t, 2, "okqd", "--redis-addr", testenv.StartRedis(t).Addr, "--ops-addr", "127.0.0.1:0", "--listen-addr", "127.0.0.1:0")
+	maps.Copy(told["okqd"], scrape(t, onRedis))
 	documented := documentedMetrics(t)
 	for program, families := range told {
 		for _, name := range slices.Sorted(maps.Keys(families)) {

@@ -35,7 +35,7 @@ func TestWrongFlagsAreNamed(t *testing.T) {
 		"--nonsense":            {"--nonsense"},
 		"--redis-addr":          {"--redis-addr", "nonsense"},
 		"--redis-cluster":       {"--redis-cluster"},
-		"--redis-wait":          {"--redis-wait", "1", "--redis-cluster", "--redis-addr", "127.0.0.1:1"},
+		"--redis-wait":          {"--redis-wait", "-1", "--redis-addr", "127.0.0.1:1"},
 		"--partitions":          {"--partitions", "0", "--redis-addr", "127.0.0.1:1"},
 		"--redis-sentinel-addr": {"migrate"},
 	} {

@@ -18,6 +18,7 @@ const (
 	errTooBusy         = "ERR too busy to process NOBLOCK event"
 	errDiskFull        = "ERR disk full: pushes are refused until there is room, pops and acks go on"
 	errUnconfirmed     = "ERR not confirmed in time: it may be done or not, repeat it with the same id"
+	errEvicts          = "ERR redis may evict events: pushes are refused until its maxmemory-policy is noeviction"
 	errUnexpected      = "ERR unexpected server-side error"
 	errTooManyClients  = "ERR max number of clients reached"
 	errNoMemory        = "ERR too busy to take a command of this size"
@@ -45,6 +46,8 @@ func errorReply(op *engine.Op) string {
 		return errTooBusy
 	case errors.Is(err, engine.ErrDiskFull):
 		return errDiskFull
+	case errors.Is(err, engine.ErrEvicts):
+		return errEvicts
 	case errors.Is(err, engine.ErrUnconfirmed):
 		return errUnconfirmed
 	default:

@@ -96,7 +96,7 @@ func (s *Server) Listen() error {
 
 func (s *Server) openEngine() (engine.Engine, error) {
 	if s.cfg.Redis.Enabled() {
-		return redis.Open(s.cfg.Redis, s.log)
+		return redis.Open(s.cfg.Redis, s.log, s.reg)
 	}
 	return local.Open(s.cfg.Local, s.log, s.reg)
 }

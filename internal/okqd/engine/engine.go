@@ -155,6 +155,7 @@ var (
 	ErrDuplicate = errors.New("an event with this id is in the queue")
 	ErrBusy      = errors.New("too busy")
 	ErrDiskFull  = errors.New("disk full")
+	ErrEvicts    = errors.New("the store may evict events")
 	ErrCursor    = errors.New("not a cursor")
 
 	// The store took too long: perhaps done, perhaps not, but no event was given.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/rueidis"
 	"github.com/rs/zerolog"
 
@@ -23,12 +24,14 @@ type Engine struct {
 	members    *members
 	names      *names
 	wakes      *wakes
+	guard      *guard
+	hurried    sync.WaitGroup
 }
 
 var _ engine.Engine = (*Engine)(nil)
 
-// Open connects to Redis. cfg is valid.
-func Open(cfg Config, log zerolog.Logger) (*Engine, error) {
+// Open connects to Redis, and refuses one that may evict events. cfg is valid.
+func Open(cfg Config, log zerolog.Logger, reg prometheus.Registerer) (*Engine, error) {
 	client, err := connect(cfg)
 	if err != nil {
 		return nil, err
@@ -38,7 +41,12 @@ func Open(cfg Config, log zerolog.Logger) (*Engine, error) {
 	e.replicas, e.cluster, e.names.replicas = cfg.Wait, cfg.Cluster, cfg.Wait
 	ctx, cancel := context.WithTimeout(context.Background(), replyTimeout)
 	defer cancel()
-	if err := e.members.enter(ctx, e.emptyIn); err != nil {
+	e.guard = newGuard(client, log, reg)
+	err = e.guard.look(ctx)
+	if err == nil {
+		err = e.members.enter(ctx, e.emptyIn)
+	}
+	if err != nil {
 		client.Close()
 		return nil, err
 	}
@@ -54,6 +62,7 @@ func newEngine(client rueidis.Client, log zerolog.Logger, partitions int) *Engin
 
 // Run implements engine.Engine. It ends early when others have changed --partitions.
 func (e *Engine) Run(ctx context.Context) error {
+	defer e.hurried.Wait() // which the client's end ends
 	defer e.client.Close()
 	defer e.members.leave()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -62,6 +71,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	wg.Go(func() { e.wakes.listen(ctx) })
 	wg.Go(func() { e.wakes.tick(ctx) })
 	wg.Go(func() { e.wakes.beat(ctx) })
+	wg.Go(func() { e.guard.watch(ctx) })
 	wg.Go(func() { cancel(e.members.beat(ctx, e.log)) })
 	wg.Wait()
 	return e.members.refused()
@@ -72,8 +82,13 @@ func (e *Engine) QueueSet() string { return e.members.identity() }
 
 // Ready implements engine.Engine.
 func (e *Engine) Ready(ctx context.Context) error {
-	if err := e.client.Do(ctx, e.client.B().Ping().Build()).Error(); err != nil {
-		return fmt.Errorf("redis: %w", err)
+	if err := e.guard.refused(); err != nil {
+		return err
 	}
-	return nil
+	return e.hurry(ctx, func(ctx context.Context) error {
+		if err := e.client.Do(ctx, e.client.B().Ping().Build()).Error(); err != nil {
+			return fmt.Errorf("redis: %w", err)
+		}
+		return nil
+	})
 }

@@ -14,10 +14,15 @@ const maxPops = 16
 // others may come.
 func (e *Engine) Exec(ctx context.Context, ops []engine.Op, room *engine.Room) int {
 	ops = ops[:within(ops)]
-	if err := e.members.stillIn(ctx); err != nil {
+	stillIn := e.members.stillIn
+	if looksOnly(ops) {
+		stillIn = func(context.Context) error { return e.members.refused() }
+	}
+	if err := stillIn(ctx); err != nil {
 		fail(ops, err)
 		return len(ops)
 	}
+	e.guard.refusePushes(ops)
 	share := room.Budget / maxPops
 	var begun leases
 	for rest := ops; len(rest) > 0; {
@@ -25,6 +30,8 @@ func (e *Engine) Exec(ctx context.Context, ops []engine.Op, room *engine.Room) i
 		switch {
 		case rest[0].Kind == engine.Move:
 			e.move(ctx, &rest[0])
+		case rest[0].Kind == engine.Status:
+			e.status(ctx, rest[:n])
 		case e.spread(rest[0].Kind):
 			e.popAny(ctx, rest[:n], share, &begun)
 		default:
@@ -55,13 +62,15 @@ func (e *Engine) spread(k engine.Kind) bool { return e.partitions > 1 && k == en
 
 // stage returns how many ops may go to Redis without waiting for each other: what is done to one partition stays in
 // order, but a pop must find what was pushed before it, whichever partition it looks at. A move, which is about two of them,
-// goes alone.
+// goes alone, and so do looks at how queues stand, which are not waited for long.
 func (e *Engine) stage(ops []engine.Op) int {
 	if ops[0].Kind == engine.Move {
 		return 1
 	}
-	pops := e.spread(ops[0].Kind)
-	next := slices.IndexFunc(ops, func(op engine.Op) bool { return e.spread(op.Kind) != pops || op.Kind == engine.Move })
+	pops, looks := e.spread(ops[0].Kind), ops[0].Kind == engine.Status
+	next := slices.IndexFunc(ops, func(op engine.Op) bool {
+		return e.spread(op.Kind) != pops || (op.Kind == engine.Status) != looks || op.Kind == engine.Move
+	})
 	if next < 0 {
 		return len(ops)
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
@@ -12,7 +13,7 @@ import (
 
 func open(t *testing.T, r *testenv.RedisProcess, partitions int) (*Engine, error) {
 	t.Helper()
-	e, err := Open(Config{Addr: r.Addr, Partitions: partitions}, zerolog.Nop())
+	e, err := Open(Config{Addr: r.Addr, Partitions: partitions}, zerolog.Nop(), prometheus.NewRegistry())
 	if err == nil {
 		t.Cleanup(e.client.Close)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 )
@@ -44,7 +45,7 @@ func (m *Migrate) Validate() error {
 
 // Run migrates all queues, and tells out about each.
 func (m *Migrate) Run(ctx context.Context, out io.Writer) error {
-	e, err := Open(m.Redis, zerolog.Nop())
+	e, err := Open(m.Redis, zerolog.Nop(), prometheus.NewRegistry())
 	if err != nil {
 		return err
 	}
