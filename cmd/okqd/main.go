@@ -29,13 +29,13 @@ func newCommand() *cobra.Command {
 			srv := okqd.New(cfg, env.Log, env.Metrics)
 			env.Ready.Add("okqd", srv.Ready)
 			env.Ops.HandleFunc("/queues", srv.ServeQueues)
-			if err := srv.Listen(); err != nil {
+			if err := srv.ListenContext(ctx); err != nil {
 				return err
 			}
 			env.Ready.Started()
 			return srv.Run(ctx)
 		},
 	}.Command()
-	cmd.AddCommand(migrateCommand())
+	cmd.AddCommand(migrateCommand(), checkCommand(), salvageCommand())
 	return cmd
 }

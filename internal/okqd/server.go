@@ -94,6 +94,19 @@ func (s *Server) Listen() error {
 	return nil
 }
 
+// ListenContext is Listen, but it returns ctx's error when ctx ends: a disk may take long to be read, or not answer. The
+// process must end then.
+func (s *Server) ListenContext(ctx context.Context) error {
+	listening := make(chan error, 1)
+	go func() { listening <- s.Listen() }()
+	select {
+	case err := <-listening:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func (s *Server) openEngine() (engine.Engine, error) {
 	if s.cfg.Redis.Enabled() {
 		return redis.Open(s.cfg.Redis, s.log, s.reg)
@@ -119,15 +132,8 @@ func (s *Server) Ready(ctx context.Context) error {
 // early, with an error, when the engine cannot go on.
 func (s *Server) Run(ctx context.Context) error {
 	if s.ln == nil {
-		listening := make(chan error, 1)
-		go func() { listening <- s.Listen() }()
-		select {
-		case err := <-listening:
-			if err != nil {
-				return err
-			}
-		case <-ctx.Done(): // a disk may take long to be read, or not answer
-			return ctx.Err()
+		if err := s.ListenContext(ctx); err != nil {
+			return err
 		}
 	}
 	engineCtx, stopEngine := context.WithCancel(context.WithoutCancel(ctx))

@@ -12,6 +12,7 @@ import (
 )
 
 const (
+	lockName       = "LOCK"
 	segmentSuffix  = ".segment"
 	maxSegmentSize = 16 << 20
 	minSegmentSize = 256 << 10
@@ -23,7 +24,7 @@ func Open(opts Options, record func(Position, []byte) error) (*Journal, error) {
 	if err := opts.FS.MkdirAll(opts.Dir); err != nil {
 		return nil, err
 	}
-	lock, err := opts.FS.Lock(filepath.Join(opts.Dir, "LOCK"))
+	lock, err := opts.FS.Lock(filepath.Join(opts.Dir, lockName))
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,8 @@ func readQueueSet(dir string, fs journal.FS) (string, error) {
 	}
 	var id string
 	if _, err := fmt.Sscanf(string(text[:n]), queueSetFormat, &id); err == nil && string(text) == queueSetText(id) {
-		return id, nil
+		_, err := f.WriteAt(text, 0) // if a sync failed before, what can be read need not be on the disk
+		return id, errors.Join(err, f.Sync())
 	}
 	if strings.Trim(string(text[:n]), "\x00") != "" && n == len(text) {
 		return "", fmt.Errorf("%s: damaged, or written by another version of okqd", path)

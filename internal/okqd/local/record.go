@@ -53,6 +53,18 @@ type eventRecord struct {
 	contents  []byte
 }
 
+// state is an event's until there is a record of another.
+func (r *eventRecord) state() stateRecord {
+	m := stateRecord{serial: r.serial, front: r.front, order: int64(r.serial), at: r.pushed}
+	if r.front {
+		m.order = -m.order
+	}
+	if r.delay > 0 {
+		m.state, m.at, m.span = delayed, r.due, r.delay
+	}
+	return m
+}
+
 // size is how much put needs.
 func (r *eventRecord) size() int {
 	n := eventHead + len(r.queue) + len(r.id) + len(r.contents)

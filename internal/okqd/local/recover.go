@@ -95,14 +95,7 @@ func (r *recovery) event(rec eventRecord, at journal.Position, size int) error {
 	}
 	q.events[ev.id] = ev
 	r.events[ev.serial] = ev
-	m := stateRecord{front: rec.front, order: int64(rec.serial), at: rec.pushed}
-	if rec.front {
-		m.order = -m.order
-	}
-	if rec.delay > 0 {
-		m.state, m.at, m.span = delayed, rec.due, rec.delay
-	}
-	r.apply(ev, m)
+	r.apply(ev, rec.state())
 	return nil
 }
 
