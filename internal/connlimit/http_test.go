@@ -63,7 +63,7 @@ func TestARequestsConnectionIsAStrangerAgainOnceItIsIdle(t *testing.T) {
 
 func TestAnIdleConnectionGivesWayAtOnce(t *testing.T) {
 	t.Parallel()
-	l := serveHTTP(t, Policy{Max: 2, Strangers: 1, PerPeer: 1}, func(_ http.ResponseWriter, r *http.Request) { Of(r).Admit() })
+	l := serveHTTP(t, Policy{Max: 2, Unauthenticated: 1, PerPeer: 1}, func(_ http.ResponseWriter, r *http.Request) { Of(r).Admit() })
 	for range 20 {
 		client := &http.Client{Transport: &http.Transport{}} // a connection of its own, kept alive
 		began := time.Now()

@@ -8,19 +8,19 @@ import (
 
 // Policy bounds the connections of one listener. Only Max has to be set.
 type Policy struct {
-	Max       int           // connections at once; more wait
-	Strangers int           // how many of them may be strangers (three quarters of Max)
-	PerPeer   int           // how many strangers one peer may have once they are slow (half of Strangers)
-	AuthTime  time.Duration // how long a connection may take until Admit; 0 for no limit
-	Tries     int           // wrong tries after which a connection is closed (3)
+	Max             int           // connections at once; more wait
+	Unauthenticated int           // how many of them may be strangers (three quarters of Max)
+	PerPeer         int           // how many strangers one peer may have once they are slow (half of Strangers)
+	AuthTime        time.Duration // how long a connection may take until Admit; 0 for no limit
+	Tries           int           // wrong tries after which a connection is closed (3)
 }
 
 func (p Policy) withDefaults() Policy {
-	if p.Strangers == 0 {
-		p.Strangers = max(p.Max*3/4, 1)
+	if p.Unauthenticated == 0 {
+		p.Unauthenticated = max(p.Max*3/4, 1)
 	}
 	if p.PerPeer == 0 {
-		p.PerPeer = max(p.Strangers/2, 1)
+		p.PerPeer = max(p.Unauthenticated/2, 1)
 	}
 	if p.Tries == 0 {
 		p.Tries = 3
@@ -83,7 +83,7 @@ func (l *Listener) admit(c *Conn) bool {
 			victim.evict(reasonPeer)
 			continue
 		}
-		if len(l.conns) < l.policy.Max && l.count < l.policy.Strangers {
+		if len(l.conns) < l.policy.Max && l.count < l.policy.Unauthenticated {
 			c.since = now
 			if l.policy.AuthTime > 0 {
 				c.timer = time.AfterFunc(l.policy.AuthTime, c.expire)
@@ -131,7 +131,7 @@ func (l *Listener) strangerLocked(c *Conn, is bool) {
 		}
 		peers[c] = struct{}{}
 		l.count++
-		l.metrics.Strangers.Inc()
+		l.metrics.Unauthenticated.Inc()
 		return
 	}
 	delete(peers, c)
@@ -139,7 +139,7 @@ func (l *Listener) strangerLocked(c *Conn, is bool) {
 		delete(l.strangers, c.peer)
 	}
 	l.count--
-	l.metrics.Strangers.Dec()
+	l.metrics.Unauthenticated.Dec()
 	l.changedLocked()
 }
 

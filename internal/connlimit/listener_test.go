@@ -63,7 +63,7 @@ func ended(t *testing.T, c net.Conn, within time.Duration) bool {
 
 func TestAdmittedConnectionsAreNeverClosedForOthers(t *testing.T) {
 	t.Parallel()
-	l, accepted := listen(t, Policy{Max: 1, Strangers: 1})
+	l, accepted := listen(t, Policy{Max: 1, Unauthenticated: 1})
 	dial(t, l)
 	first := <-accepted
 	first.Admit()
@@ -86,7 +86,7 @@ func TestAdmittedConnectionsAreNeverClosedForOthers(t *testing.T) {
 
 func TestTheSlowestStrangerGivesWay(t *testing.T) {
 	t.Parallel()
-	l, accepted := listen(t, Policy{Max: 10, Strangers: 2, PerPeer: 2})
+	l, accepted := listen(t, Policy{Max: 10, Unauthenticated: 2, PerPeer: 2})
 	slow, fast := dial(t, l), dial(t, l)
 	slow.Write([]byte("x"))
 	fast.Write(make([]byte, 1000))
@@ -108,7 +108,7 @@ func TestTheSlowestStrangerGivesWay(t *testing.T) {
 
 func TestSilentStrangersGiveWaySooner(t *testing.T) {
 	t.Parallel()
-	l, accepted := listen(t, Policy{Max: 8, Strangers: 8, PerPeer: 8})
+	l, accepted := listen(t, Policy{Max: 8, Unauthenticated: 8, PerPeer: 8})
 	began := time.Now()
 	const all = 40 // five times what there are places for
 	for range all {
@@ -124,7 +124,7 @@ func TestSilentStrangersGiveWaySooner(t *testing.T) {
 
 func TestAPeerOverItsLimitLosesItsSlowest(t *testing.T) {
 	t.Parallel()
-	l, accepted := listen(t, Policy{Max: 100, Strangers: 100, PerPeer: 2})
+	l, accepted := listen(t, Policy{Max: 100, Unauthenticated: 100, PerPeer: 2})
 	first := dial(t, l)
 	c := <-accepted
 	dial(t, l)

@@ -18,16 +18,16 @@ const (
 
 // Metrics are those of one listener.
 type Metrics struct {
-	Open      prometheus.Gauge
-	Strangers prometheus.Gauge
-	Closed    *prometheus.CounterVec // reason
+	Open            prometheus.Gauge
+	Unauthenticated prometheus.Gauge
+	Closed          *prometheus.CounterVec // reason
 }
 
-// NewMetrics makes PREFIX_connections, PREFIX_stranger_connections and PREFIX_connections_closed_total{reason}.
+// NewMetrics makes PREFIX_connections, PREFIX_unauthenticated_connections and PREFIX_connections_closed_total{reason}.
 func NewMetrics(prefix string) *Metrics {
 	m := &Metrics{
-		Open:      prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + "_connections", Help: "Open connections."}),
-		Strangers: prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + "_stranger_connections", Help: "Open connections whose client has not authenticated or whose request has not arrived."}),
+		Open:            prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + "_connections", Help: "Open connections."}),
+		Unauthenticated: prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + "_unauthenticated_connections", Help: "Open connections whose client has not authenticated or whose request has not arrived."}),
 		Closed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: prefix + "_connections_closed_total", Help: "Connections closed because others needed their place, or for wrong credentials.",
 		}, []string{"reason"}),
@@ -40,7 +40,7 @@ func NewMetrics(prefix string) *Metrics {
 
 // Collectors are what has to be registered.
 func (m *Metrics) Collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.Open, m.Strangers, m.Closed}
+	return []prometheus.Collector{m.Open, m.Unauthenticated, m.Closed}
 }
 
 // Sampled returns a logger for what strangers do: of the lines of a second it writes the first five, so that nobody

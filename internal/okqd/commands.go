@@ -69,8 +69,10 @@ func (c *conn) dispatch(ctx context.Context, args [][]byte) {
 	}
 	name, args := args[0], args[1:]
 	cmd, ok := c.lookup(name)
-	if !c.known && c.authed {
-		c.srv.introduce(c)
+	if !c.known && c.authed && !c.srv.introduce(c) {
+		c.later().fail(errTooManyClients)
+		c.closing = true
+		return
 	}
 	switch {
 	case !c.authed && !cmd.unauthenticated:

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/levenlabs/postmaster/internal/connlimit"
 	"github.com/levenlabs/postmaster/internal/listen"
 	"github.com/levenlabs/postmaster/internal/okqd/local"
 	"github.com/levenlabs/postmaster/internal/okqd/redis"
@@ -53,6 +54,19 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 func (c *Config) Listeners() []listen.Listener {
 	return []listen.Listener{{Flag: "--listen-addr", Addr: c.ListenAddr, Protected: c.Password != "", Needs: "--password"}}
 }
+
+// policy has a quarter more connections than MaxConns, for clients that have not shown who they are.
+func (c *Config) policy() connlimit.Policy {
+	share := max(c.MaxConns/4, 16)
+	p := connlimit.Policy{Max: c.MaxConns + share, Unauthenticated: share}
+	if c.Password != "" {
+		p.AuthTime = authTime
+	}
+	return p
+}
+
+// authTime is how long a client may take from connecting to its password.
+const authTime = 10 * time.Second
 
 // smallest are the least limits that leave the protocol usable.
 const (

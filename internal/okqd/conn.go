@@ -6,12 +6,12 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/levenlabs/postmaster/internal/buffers"
+	"github.com/levenlabs/postmaster/internal/connlimit"
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
 	"github.com/levenlabs/postmaster/internal/okqd/resp"
 )
@@ -25,12 +25,10 @@ type conn struct {
 	r   *resp.Reader
 	w   *resp.Writer
 
-	peer  netip.Addr
-	began time.Time // when the client connected
-	known bool      // it has given the password or, where none is set, has sent a command
+	limit *connlimit.Conn
+	known bool // it has given the password or, where none is set, has sent a command
 
 	authed   bool
-	wrong    int  // passwords
 	closing  bool // after the replies so far
 	name     string
 	consumer engine.Consumer // nil until QREGISTER
@@ -62,10 +60,18 @@ func newConn(s *Server, nc net.Conn) *conn {
 	}
 	return &conn{
 		left: func() bool { return clientLeft(nc) },
-		srv:  s, nc: nc, id: id, authed: authed, peer: peerOf(nc.RemoteAddr()), began: time.Now(),
+		srv:  s, nc: nc, id: id, authed: authed, limit: connlimit.ConnOf(nc),
 		log: s.log.With().Int64("conn", id).Stringer("addr", nc.RemoteAddr()).Logger(),
-		r:   resp.NewReader(nc, limits), w: resp.NewWriter(nc),
+		r:   resp.NewReader(nc, limits), w: resp.NewWriter(writerOf(nc)),
 	}
+}
+
+// writerOf returns what replies are written to: under TCP the connection itself, which takes many buffers in one call.
+func writerOf(nc net.Conn) net.Conn {
+	if limited, ok := nc.(*connlimit.Conn); ok {
+		return limited.Conn
+	}
+	return nc
 }
 
 // serve answers commands until the client leaves, misbehaves, or the server ends.
@@ -135,21 +141,17 @@ func (c *conn) takeAll(ctx context.Context) (more bool) {
 	return true
 }
 
-// fill waits for more to read. A client may be idle for ever, but not in the middle of a command or before it has
-// given the password.
+// fill waits for more to read. A client may be idle for ever once it is known, but not in the middle of a command.
 func (c *conn) fill(ctx context.Context) error {
-	if begun := c.r.Buffered() > 0; begun || c.timed || !c.authed {
+	if begun := c.r.Buffered() > 0; begun || c.timed {
 		var deadline time.Time
 		if begun {
 			deadline = time.Now().Add(c.srv.cfg.ReadTimeout)
 		}
-		if !c.authed {
-			deadline = c.began.Add(authTimeout)
-		}
 		if err := c.nc.SetReadDeadline(deadline); err != nil {
 			return err
 		}
-		c.timed = !deadline.IsZero()
+		c.timed = begun
 	}
 	if c.srv.draining.Load() { // IMPORTANT: after the deadline was set, see interrupt
 		return context.Canceled
@@ -225,15 +227,6 @@ func (c *conn) close() {
 	c.releaseReplies()
 	c.nc.Close()
 	c.r.Release()
-}
-
-// refuse tells the client that there are too many.
-func (c *conn) refuse() {
-	c.w.Error(errTooManyClients)
-	if c.flush() == nil {
-		c.linger()
-	}
-	c.nc.Close()
 }
 
 // interrupt ends a wait for the client's next command. draining is set already, so no other wait begins.

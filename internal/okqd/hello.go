@@ -26,20 +26,20 @@ func (c *conn) auth(ctx context.Context, args [][]byte) {
 
 // login checks a password. A wrong one is answered, later each time, and the last one allowed ends the connection.
 func (c *conn) login(ctx context.Context, password []byte) bool {
-	c.srv.guesses.wait(ctx, c.peer)
 	got, want := sha256.Sum256(password), sha256.Sum256([]byte(c.srv.cfg.Password))
 	if subtle.ConstantTimeCompare(got[:], want[:]) == 0 {
 		c.srv.refusals.Warn().Stringer("addr", c.nc.RemoteAddr()).Msg("wrong password")
 		c.srv.metrics.wrongPasswords.Inc()
-		c.srv.guesses.count(c.peer)
-		pause(ctx, firstWrongDelay<<c.wrong)
-		c.wrong++
-		c.closing = c.wrong >= maxWrongPasswords
+		c.closing = c.limit.Wrong(ctx)
 		c.w.Error(errWrongPass)
 		return false
 	}
+	if !c.known && !c.srv.introduce(c) {
+		c.w.Error(errTooManyClients)
+		c.closing = true
+		return false
+	}
 	c.authed = true
-	c.srv.introduce(c)
 	c.r.SetLimits(c.srv.cfg.limits())
 	return true
 }

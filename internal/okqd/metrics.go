@@ -5,14 +5,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/levenlabs/postmaster/internal/connlimit"
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
 	"github.com/levenlabs/postmaster/internal/okqd/label"
 )
 
 // metrics count what this server did.
 type metrics struct {
-	connections    prometheus.Gauge
-	evicted        prometheus.Counter
+	connections    *connlimit.Metrics
 	wrongPasswords prometheus.Counter
 
 	pushes *prometheus.CounterVec
@@ -35,9 +35,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		return v
 	}
 	m := &metrics{
-		connections: prometheus.NewGauge(prometheus.GaugeOpts{Name: "okqd_connections", Help: "Clients connected."}),
-		evicted: prometheus.NewCounter(prometheus.CounterOpts{Name: "okqd_evicted_connections_total",
-			Help: "Connections closed to make room before they had sent a password or, without one, a command."}),
+		connections:    connlimit.NewMetrics("okqd"),
 		wrongPasswords: prometheus.NewCounter(prometheus.CounterOpts{Name: "okqd_wrong_passwords_total", Help: "Wrong passwords sent by clients."}),
 		pushes:         perQueue("okqd_pushes_total", "Events pushed."),
 		pops:           perQueue("okqd_pops_total", "Events popped."),
@@ -46,7 +44,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		labels:         new(label.Set),
 		queues:         make(map[string]*counters),
 	}
-	reg.MustRegister(m.connections, m.evicted, m.wrongPasswords)
+	reg.MustRegister(append(m.connections.Collectors(), m.wrongPasswords)...)
 	return m
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/levenlabs/postmaster/internal/connlimit"
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
 	"github.com/levenlabs/postmaster/internal/okqd/local"
 	"github.com/levenlabs/postmaster/internal/okqd/redis"
@@ -30,7 +31,6 @@ type Server struct {
 	commands map[string]command
 	inflight *semaphore.Weighted // bytes of large commands being received
 	replies  *replies
-	guesses  wrongPasswords
 
 	ln     net.Listener
 	engine engine.Engine
@@ -40,7 +40,7 @@ type Server struct {
 	draining atomic.Bool
 	mu       sync.Mutex // protects the fields below
 	conns    map[*conn]struct{}
-	unknown  *unauthenticated // those of conns that are not known
+	known    int // of conns
 }
 
 const (
@@ -62,7 +62,6 @@ func New(cfg Config, log zerolog.Logger, reg *prometheus.Registry) *Server {
 		inflight: semaphore.NewWeighted(cfg.MaxInflight),
 		replies:  newReplies(cfg.MaxInflight),
 		conns:    make(map[*conn]struct{}),
-		unknown:  newUnauthenticated(cfg.MaxConns),
 	}
 	s.commands = commands()
 	return s
@@ -85,6 +84,7 @@ func (s *Server) Listen() error {
 	}
 	s.engine = eng
 	s.reg.MustRegister(depthCollector{eng, s.metrics.labels})
+	ln = connlimit.Listen(ln, s.cfg.policy(), s.metrics.connections)
 	if tlsConfig != nil {
 		ln = tls.NewListener(ln, tlsConfig)
 	}
@@ -183,10 +183,7 @@ func (s *Server) accept(ctx, commands context.Context, conns *sync.WaitGroup) er
 			continue
 		}
 		c := newConn(s, nc)
-		if !s.add(c) {
-			conns.Go(c.refuse)
-			continue
-		}
+		s.add(c)
 		conns.Go(func() {
 			defer s.remove(c)
 			c.serve(commands)
@@ -194,45 +191,31 @@ func (s *Server) accept(ctx, commands context.Context, conns *sync.WaitGroup) er
 	}
 }
 
-// add counts a connection. When there are too many, one that is not known makes room; with none left it reports false.
-func (s *Server) add(c *conn) bool {
+func (s *Server) add(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.unknown.size >= s.unknown.max || len(s.conns) >= s.cfg.MaxConns {
-		if old := s.unknown.evict(); old != nil {
-			s.metrics.evicted.Inc()
-			s.removeLocked(old)
-			old.kill()
-		}
-	}
-	if len(s.conns) >= s.cfg.MaxConns {
-		return false
-	}
 	s.conns[c] = struct{}{}
-	s.unknown.add(c)
-	s.metrics.connections.Inc()
-	return true
 }
 
-// introduce counts a connection among those that are known.
-func (s *Server) introduce(c *conn) {
+// introduce counts a connection whose client is known now. It returns false when there are too many.
+func (s *Server) introduce(c *conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.known >= s.cfg.MaxConns {
+		return false
+	}
+	s.known++
 	c.known = true
-	s.unknown.remove(c)
+	c.limit.Admit()
+	return true
 }
 
 func (s *Server) remove(c *conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unknown.remove(c)
-	s.removeLocked(c)
-}
-
-func (s *Server) removeLocked(c *conn) {
-	if _, ok := s.conns[c]; ok {
-		delete(s.conns, c)
-		s.metrics.connections.Dec()
+	delete(s.conns, c)
+	if c.known {
+		s.known--
 	}
 }
 

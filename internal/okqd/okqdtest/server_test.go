@@ -173,7 +173,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 	a.want("+PONG", "PING")
 	b.want("+PONG", "PING")
 	c := dial(t, srv.Addr)
-	c.wantLine("-ERR max number of clients reached")
+	c.want("-ERR max number of clients reached", "PING")
 	c.wantClosed()
 	a.want("+OK", "QUIT")
 	a.wantClosed()

@@ -49,20 +49,6 @@ func TestSilentConnectionsKeepNobodyOut(t *testing.T) {
 	}
 }
 
-func TestEvictedConnectionIsTheOldestUnauthenticatedOne(t *testing.T) {
-	t.Parallel()
-	srv := okqdtest.RunT(t, func(c *okqd.Config) { c.MaxConns = 4 })
-	conns := silent(t, srv.Addr, 5) // four places for those that have said nothing
-	if _, err := conns[0].Read(make([]byte, 1)); err != io.EOF && !isReset(err) {
-		t.Errorf("the oldest connection: %v, want it closed", err)
-	}
-	for _, nc := range conns[1:] {
-		newWire(t, nc).want("+PONG", "PING")
-	}
-}
-
-func isReset(err error) bool { return err != nil && strings.Contains(err.Error(), "connection reset") }
-
 func TestClientWithoutPasswordIsClosedAfterAWhile(t *testing.T) {
 	t.Parallel()
 	srv := okqdtest.RunT(t, okqdtest.WithPassword("a long enough password"))
@@ -84,8 +70,8 @@ func TestWrongPasswordsAreFewAndSlow(t *testing.T) {
 		c.wantLine("-WRONGPASS invalid username-password pair or user is disabled.")
 	}
 	c.wantClosed()
-	if took := time.Since(start); took < time.Second {
-		t.Errorf("three wrong passwords took %v, want growing delays of 1.4 s in all", took)
+	if took := time.Since(start); took < 700*time.Millisecond {
+		t.Errorf("three wrong passwords took %v, want growing delays of 0.7 s in all", took)
 	}
 	right := dial(t, srv.Addr)
 	right.want("+OK", "AUTH", "a long enough password")
