@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -64,7 +65,16 @@ func (s *Server) recorded(ctx context.Context, id job.ID) (*getEmailResult, erro
 	if r == nil {
 		return nil, nil
 	}
-	return &getEmailResult{email{ID: id, State: r.Outcome(), Attempts: r.Attempts, Reason: r.Error, Stat: newStat(r)}}, nil
+	return &getEmailResult{email{ID: id, State: r.Outcome(), Attempts: r.Attempts, Reason: reason(r), Stat: newStat(r)}}, nil
+}
+
+// reason says why an email is in its state: once SendGrid has accepted it, by the latest bounce or drop; before, by what
+// the worker wrote down last.
+func reason(r *stats.Record) string {
+	if r.State == stats.Accepted {
+		return r.Error
+	}
+	return cmp.Or(r.Reason, r.Error)
 }
 
 // waiting finds a mail that no worker has recorded yet. The original okq does not tell what waits in it.
