@@ -18,7 +18,9 @@ func TestCase18GetEmailHasTheReasonOfADeath(t *testing.T) {
 	}
 	for _, state := range []string{"dead", "rejected"} {
 		id := r.enqueue("ann@example.com", "")
-		var result struct{ Email struct{ State, Reason string } }
+		var result struct {
+			Email struct{ State, Reason string }
+		}
 		eventually(t, time.Minute, "the email is "+state, func() bool {
 			r.result("GetEmail", `{"id":"`+id+`"}`, &result)
 			return result.Email.State == state

@@ -46,6 +46,9 @@ type Program struct {
 	Config    Config
 	Run       func(context.Context, Env) error
 
+	// AnyOpsAddr returns whether the ops endpoint takes any free port unless --ops-addr is set; none: it does not.
+	AnyOpsAddr func() bool
+
 	// Tolerate returns the level to log at each start that a listener lacks a credential, given the flags that were set;
 	// false, or none: the program refuses to start.
 	Tolerate func(*pflag.FlagSet) (zerolog.Level, bool)
@@ -66,6 +69,9 @@ func (p Program) Command() *cobra.Command {
 			}
 			if err := flags.Validate(); err != nil {
 				return err
+			}
+			if p.AnyOpsAddr != nil && p.AnyOpsAddr() && !cmd.Flags().Changed("ops-addr") {
+				ops.Addr = "127.0.0.1:0"
 			}
 			logExposed, err := exposed.check(flags)
 			if err != nil {

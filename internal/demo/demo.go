@@ -159,6 +159,7 @@ const environment = "demo"
 func serveConfig(cfg Config, sendgrid *sandbox.Sandbox) serve.Config {
 	var c serve.Config
 	c.AddFlags(pflag.NewFlagSet("", pflag.ContinueOnError)) // sets the defaults
+	c.Unannounced = cfg.Once                                // it is gone in seconds, and another demo may run
 	c.DataDir, c.OkqdAddr, c.Console.Addr = cfg.DataDir, cfg.OkqdAddr, cfg.ConsoleAddr
 	c.API.ListenAddr, c.Hooks.Addr = cfg.APIAddr, cfg.HooksAddr
 	c.Worker.Environment, c.API.Environment, c.Hooks.Environment = environment, environment, environment

@@ -25,13 +25,17 @@ const envPrefix = "POSTMASTER_"
 
 // Commands returns the commands, to be added to a root.
 func Commands() []*cobra.Command {
-	return []*cobra.Command{
+	commands := []*cobra.Command{
 		status(),
 		cmdutil.Group("dead", "See what died and why; requeue it or drop it", deadList(), deadShow(), deadRequeue(), deadDrop()),
 		cmdutil.Group("queue", "See how the queues stand; pause and resume them", queueStatus(), queuePeek(), queuePause(), queueResume()),
 		cmdutil.Group("email", "Find a mail", emailFind(), emailShow()),
 		cmdutil.Group("prefs", "See and change what a recipient opted out of", prefsGet(), prefsSet()),
 	}
+	for _, cmd := range commands {
+		findRunning(cmd)
+	}
+	return commands
 }
 
 // output is the flag of how to print.
@@ -86,7 +90,7 @@ func withQueue(cfg *queue.Config, log zerolog.Logger, do func(*okq.Client) error
 	return do(client)
 }
 
-var errNoStore = errors.New("--mongo-addr or --sqlite must be set: the store that the workers have")
+var errNoStore = errors.New("--mongo-addr or --sqlite must be set to the store that the workers have, or --data-dir to the folder of a serve or demo that runs here")
 
 // withStore runs do with the store, which must be configured.
 func withStore(ctx context.Context, cfg *store.Config, log zerolog.Logger, do func(*store.Stores) error) error {

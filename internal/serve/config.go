@@ -29,6 +29,8 @@ import (
 type Config struct {
 	DataDir  string
 	OkqdAddr string
+	// Unannounced keeps the operator's commands from finding this process.
+	Unannounced bool
 
 	API      api.Config
 	Worker   worker.Config

@@ -13,6 +13,7 @@ import (
 	"github.com/levenlabs/postmaster/internal/console"
 	"github.com/levenlabs/postmaster/internal/hooks"
 	"github.com/levenlabs/postmaster/internal/okqd"
+	"github.com/levenlabs/postmaster/internal/running"
 	"github.com/levenlabs/postmaster/internal/sendgrid"
 	"github.com/levenlabs/postmaster/internal/store"
 	"github.com/levenlabs/postmaster/internal/tracing"
@@ -32,7 +33,9 @@ type System struct {
 	client *okq.Client
 	large  *okq.Client // for pm-api's large emails, so that no other waits behind them
 	stores *store.Stores
-	tracer *tracing.Tracer // nil: nothing is traced
+
+	withdraw func()          // has the operator's commands find it no longer
+	tracer   *tracing.Tracer // nil: nothing is traced
 }
 
 // New opens what cfg names and listens everywhere. Call Run, or else Close.
@@ -90,6 +93,13 @@ func (s *System) addParts(cfg Config, env cmdutil.Env) (err error) {
 		return err
 	}
 	env.Ready.Started()
+	if cfg.Unannounced {
+		return nil
+	}
+	found := running.Instance{DataDir: cfg.DataDir, OkqAddr: cfg.Queue.List()[0], SQLite: cfg.store().SQLite}
+	if s.withdraw, err = running.Announce(found); err != nil {
+		env.Log.Warn().Err(err).Msg("the operator's commands will not find this process by --data-dir")
+	}
 	return nil
 }
 
@@ -130,6 +140,9 @@ func (s *System) Run(ctx context.Context) error {
 
 // Close frees what New opened.
 func (s *System) Close() {
+	if s.withdraw != nil {
+		s.withdraw()
+	}
 	if s.sender != nil {
 		s.sender.Close()
 	}

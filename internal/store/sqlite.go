@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -68,6 +70,9 @@ func connectSQLite(ctx context.Context, path string) (write, read *sql.DB, err e
 	if err != nil {
 		return nil, nil, err
 	}
+	if err = private(path); err != nil {
+		return nil, nil, err
+	}
 	if write, err = sql.Open("sqlite", dsn(path, "synchronous(FULL)")); err != nil {
 		return nil, nil, err
 	}
@@ -110,4 +115,33 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		_, err := tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, len(migrations)))
 		return err
 	})
+}
+
+// private makes the file if need be, for its owner's eyes alone, and takes the rights of all others from one that is there.
+// SQLite gives its other files the same rights. IMPORTANT: a file that is there is not opened: closing it would end the
+// locks that this process may hold on it (POSIX).
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	switch {
+	case err == nil:
+		err = f.Close()
+	case errors.Is(err, fs.ErrExist):
+		err = nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		info, err := os.Stat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil && info.Mode().Perm()&0o077 != 0 {
+			err = os.Chmod(name, info.Mode().Perm()&^0o077)
+		}
+		if err != nil && !errors.Is(err, fs.ErrPermission) { // another user's process made it, and shares it with us
+			return err
+		}
+	}
+	return nil
 }

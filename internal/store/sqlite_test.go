@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -95,5 +96,35 @@ func TestBothDatabasesAreRefused(t *testing.T) {
 	err := cfg.Validate()
 	if err == nil || !strings.Contains(err.Error(), "--mongo-addr") || !strings.Contains(err.Error(), "--sqlite") {
 		t.Errorf("Validate = %v; want it to name both flags", err)
+	}
+}
+
+func TestTheSQLiteFilesAreTheirOwnersAlone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "pm.db")
+	for _, existing := range []bool{false, true} {
+		if existing {
+			for _, suffix := range []string{"", "-wal", "-shm"} {
+				if err := os.Chmod(path+suffix, 0o644); err != nil && suffix == "" {
+					t.Fatal(err)
+				}
+			}
+		}
+		s, err := store.Open(t.Context(), store.Config{SQLite: path}, zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Prefs.SetFlags(t.Context(), "a@example.com", 4, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			info, err := os.Stat(path + suffix)
+			if err != nil || info.Mode().Perm() != 0o600 {
+				t.Errorf("existing %v: %s has %v (%v), want 0600", existing, suffix, info.Mode().Perm(), err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
