@@ -30,7 +30,7 @@ func archived(t *testing.T, n int) (dir string) {
 	defer w.Close()
 	for i := range n {
 		event := fmt.Sprintf(`{"event":"open","pmStatsID":"6920d5c40000000000000001","sg_event_id":"%d"}`, i)
-		if err := w.Write(time.Unix(1767225600+int64(i), 0), []byte("["+event+","+event+"]")); err != nil {
+		if err := w.Write(archive.Post{At: time.Unix(1767225600+int64(i), 0), Body: []byte("[" + event + "," + event + "]"), Signed: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
