@@ -46,7 +46,7 @@ func (s *Server) movePrefs(ctx context.Context, p movePrefsParams) (success, err
 	if job.Key(p.OldEmail) == job.Key(p.NewEmail) {
 		return success{true}, nil // the same recipient
 	}
-	return success{true}, s.deps.Prefs.Move(ctx, p.OldEmail, p.NewEmail)
+	return success{true}, s.deps.Prefs.Move(ctx, p.OldEmail, p.NewEmail, time.Now())
 }
 
 type getPrefsParams struct {

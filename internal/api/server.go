@@ -44,7 +44,7 @@ type Queue interface {
 type Prefs interface {
 	Flags(ctx context.Context, addresses []string) (map[string]int64, error)
 	SetFlags(ctx context.Context, address string, flags int64, at time.Time) error
-	Move(ctx context.Context, oldAddress, newAddress string) error
+	Move(ctx context.Context, oldAddress, newAddress string, at time.Time) error
 }
 
 // Records is what the server needs of stats.Store.

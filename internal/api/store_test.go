@@ -287,7 +287,7 @@ func (down) Flags(context.Context, []string) (map[string]int64, error) {
 
 func (down) SetFlags(context.Context, string, int64, time.Time) error { return prefs.ErrUnavailable }
 
-func (down) Move(context.Context, string, string) error { return prefs.ErrUnavailable }
+func (down) Move(context.Context, string, string, time.Time) error { return prefs.ErrUnavailable }
 
 func (down) Lookup(context.Context, []job.ID) (map[job.ID]*stats.Record, error) {
 	return nil, stats.ErrUnavailable

@@ -31,7 +31,9 @@ func everyCall(t *testing.T, s *store.Stores) map[string]error {
 	calls := map[string]func(context.Context) error{
 		"Flags":    func(ctx context.Context) error { _, err := s.Prefs.Flags(ctx, []string{"a@example.com"}); return err },
 		"SetFlags": func(ctx context.Context) error { return s.Prefs.SetFlags(ctx, "a@example.com", 4, time.Now()) },
-		"Move":     func(ctx context.Context) error { return s.Prefs.Move(ctx, "a@example.com", "b@example.com") },
+		"Move": func(ctx context.Context) error {
+			return s.Prefs.Move(ctx, "a@example.com", "b@example.com", time.Now())
+		},
 		"Record": func(ctx context.Context) error {
 			_, err := s.Prefs.Record(ctx, []prefs.Incident{{Address: "a@example.com", Kind: prefs.Bounce, At: time.Now()}})
 			return err

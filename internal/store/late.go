@@ -143,12 +143,12 @@ func (l latePrefs) SetFlags(ctx context.Context, address string, flags int64, at
 	return s.Prefs.SetFlags(ctx, address, flags, at)
 }
 
-func (l latePrefs) Move(ctx context.Context, oldAddress, newAddress string) error {
+func (l latePrefs) Move(ctx context.Context, oldAddress, newAddress string, at time.Time) error {
 	s, err := l.get(prefs.ErrUnavailable)
 	if err != nil {
 		return err
 	}
-	return s.Prefs.Move(ctx, oldAddress, newAddress)
+	return s.Prefs.Move(ctx, oldAddress, newAddress, at)
 }
 
 func (l latePrefs) Record(ctx context.Context, incidents []prefs.Incident) (lost int, err error) {

@@ -15,7 +15,11 @@ import (
 // mark leaves an address as Move does that was killed after its mark, or as one that was killed before it.
 func mark(t *testing.T, s prefs.Store, address string, moved ...string) {
 	t.Helper()
-	_, err := prefs.Emails(s).UpdateByID(t.Context(), address, bson.D{{Key: "$set", Value: bson.D{{Key: "mv", Value: moved}}}})
+	list := bson.A{}
+	for _, key := range moved {
+		list = append(list, bson.D{{Key: "k", Value: key}, {Key: "t", Value: noon}})
+	}
+	_, err := prefs.Emails(s).UpdateByID(t.Context(), address, bson.D{{Key: "$set", Value: bson.D{{Key: "mv", Value: list}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +60,7 @@ func TestFoldAndMoveAtOnceLoseNothing(t *testing.T) {
 			from, to := fmt.Sprintf("old%d@bücher.example", i), fmt.Sprintf("new%d@example.com", i)
 			ctx := context.WithoutCancel(t.Context())
 			var group errgroup.Group
-			group.Go(func() error { return s.Move(ctx, from, to) })
+			group.Go(func() error { return s.Move(ctx, from, to, noon) })
 			for bit := range 3 {
 				group.Go(func() error {
 					_, err := s.Record(ctx, []prefs.Incident{out(from, 2<<bit, noon)})

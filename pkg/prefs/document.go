@@ -14,15 +14,15 @@ import (
 // event (outs), against its latest opt-in. Where clocks leave a doubt about the order, the opt-out wins. Latest is a
 // maximum and a set of times is a set, so incidents commute and may repeat.
 type document struct {
-	flags   int64               // what all of the below comes to; 0: nobody ever said anything
-	own     int64               // the recipient's own word, and the opt-outs that Move brought
-	since   time.Time           // when it was given, to the second
-	outs    map[int][]time.Time // by bit: the latest OptOuts that no word has spent, sorted
-	ins     map[int]time.Time   // by bit: the latest OptIn
-	spent   map[int]spending    // by bit: the OptOuts that the recipient's own word ended
-	oldWord time.Time           // of a word that an older version stored, which does not tell what it was about
-	moved   []string            // the keys that Move copied to, sorted: OptOuts count for them too
-	bounces []time.Time         // sorted, no more than MaxIncidentTimes, as are:
+	flags   int64                // what all of the below comes to; 0: nobody ever said anything
+	own     int64                // the recipient's own word, and the opt-outs that Move brought
+	since   time.Time            // when it was given, to the second
+	outs    map[int][]time.Time  // by bit: the latest OptOuts that no word has spent, sorted
+	ins     map[int]time.Time    // by bit: the latest OptIn
+	spent   map[int]spending     // by bit: the OptOuts that the recipient's own word ended
+	oldWord time.Time            // of a word that an older version stored, which does not tell what it was about
+	moved   map[string]time.Time // the keys that Move copied to, and when: OptOuts count for them too
+	bounces []time.Time          // sorted, no more than MaxIncidentTimes, as are:
 	spam    []time.Time
 	updated time.Time
 }
@@ -81,14 +81,26 @@ func (d *document) spend(bit int, at time.Time) {
 }
 
 // ends tells whether the word that s is of ended an OptOut of the time at.
-func (s spending) ends(at time.Time) bool {
+func (s spending) ends(at time.Time) bool { return s.knows(at) || at.Before(s.before) }
+
+// knows tells whether an OptOut of the time at had been recorded when the word was given.
+func (s spending) knows(at time.Time) bool {
 	_, known := slices.BinarySearchFunc(s.known, at, time.Time.Compare)
-	return known || at.Before(s.before)
+	return known
 }
 
 // isSpent tells whether the recipient's own word ended an OptOut of the time at.
 func (d *document) isSpent(bit int, at time.Time) bool {
-	return d.spent[bit].ends(at) || !d.oldWord.IsZero() && at.Before(d.oldWord.Add(-margin))
+	return d.spent[bit].knows(at) || at.Before(d.spentBefore(bit))
+}
+
+// spentBefore is the time before which OptOuts of a bit are spent, known or not.
+func (d *document) spentBefore(bit int) time.Time {
+	before := d.spent[bit].before
+	if !d.oldWord.IsZero() {
+		before = later(before, d.oldWord.Add(-margin))
+	}
+	return before
 }
 
 // settle works the flags out from what was said of each bit. It is due after every change of outs or ins; where these

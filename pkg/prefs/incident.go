@@ -44,7 +44,7 @@ func (d *document) record(in Incident) bool {
 	case SpamReport:
 		changed = insert(&d.spam, at, MaxIncidentTimes)
 	case OptOut:
-		changed = d.optOut(in.Flags, at)
+		changed = d.optOut(in.Flags, at, in.moved)
 	case OptIn:
 		changed = d.optIn(in.Flags, at)
 	}
@@ -54,25 +54,36 @@ func (d *document) record(in Incident) bool {
 	return changed
 }
 
-func (d *document) optOut(flags int64, at time.Time) bool {
+// optOut adds an OptOut, which may come from an address that was moved here. Then only words that are later than the move
+// end it: the move, too, brought what they had ended here before.
+func (d *document) optOut(flags int64, at, moved time.Time) bool {
 	changed := false
 	for bit := range bitsOf(flags) {
-		if d.isSpent(bit, at) {
+		if !d.isSpent(bit, at) {
+			changed = d.addOut(bit, at) || changed
 			continue
 		}
-		outs := d.outs[bit]
-		if !insert(&outs, at, maxOuts) {
-			continue
+		if before := d.spentBefore(bit); !moved.Before(before) && !d.spent[bit].knows(at) {
+			changed = d.addOut(bit, at) || changed // so that a word spends it by its own time
+			changed = d.addOut(bit, before) || changed
 		}
-		if d.outs == nil {
-			d.outs = map[int][]time.Time{}
-		}
-		d.outs[bit], changed = outs, true
 	}
 	if changed {
 		d.settle()
 	}
 	return changed
+}
+
+func (d *document) addOut(bit int, at time.Time) bool {
+	outs := d.outs[bit]
+	if !insert(&outs, at, maxOuts) {
+		return false
+	}
+	if d.outs == nil {
+		d.outs = map[int][]time.Time{}
+	}
+	d.outs[bit] = outs
+	return true
 }
 
 func (d *document) optIn(flags int64, at time.Time) bool {
@@ -96,7 +107,7 @@ func (d *document) optIn(flags int64, at time.Time) bool {
 func (d *document) lost(incidents []Incident) int {
 	n := 0
 	for _, in := range incidents {
-		if in.Kind == OptOut && in.Flags&^d.flags&^job.FlagsAllAllowed != 0 {
+		if in.Kind == OptOut && in.moved.IsZero() && in.Flags&^d.flags&^job.FlagsAllAllowed != 0 {
 			n++
 		}
 	}

@@ -92,7 +92,11 @@ func (d *document) join(o *document) {
 	if literal := d.own; literal&^job.FlagsAllAllowed == own {
 		own = literal
 	}
-	d.own, d.since = own, later(d.since, o.since)
+	outs := d.outsThatOutlive(o)
+	for bit, theirs := range o.outsThatOutlive(d) {
+		outs[bit] = union(outs[bit], theirs, maxOuts)
+	}
+	d.own, d.since, d.outs = own, later(d.since, o.since), outs
 	if o.oldWord.Before(d.oldWord) {
 		d.oldWord = o.oldWord
 	}
@@ -103,15 +107,14 @@ func (d *document) join(o *document) {
 		}
 		d.spent[bit] = spending{later(ours.before, theirs.before), union(ours.known, theirs.known, maxOuts)}
 	}
-	d.joinOuts(o)
 	for bit, at := range o.ins {
 		if d.ins == nil {
 			d.ins = map[int]time.Time{}
 		}
 		d.ins[bit] = later(d.ins[bit], at)
 	}
-	for _, key := range o.moved {
-		d.moveTo(key)
+	for key, at := range o.moved {
+		d.moveTo(key, at)
 	}
 	d.joinTimes(o)
 	if flags := d.flags; d.said() {
@@ -132,17 +135,19 @@ func (d *document) outlive(o *document) int64 {
 	return own
 }
 
-func (d *document) joinOuts(o *document) {
+// outsThatOutlive are the OptOuts of d that no word in o is known to have ended.
+func (d *document) outsThatOutlive(o *document) map[int][]time.Time {
 	all := map[int][]time.Time{}
-	for _, outs := range []map[int][]time.Time{d.outs, o.outs} {
-		for bit, times := range outs {
-			times = slices.DeleteFunc(slices.Clone(times), d.spent[bit].ends)
-			if times = union(all[bit], times, maxOuts); len(times) > 0 {
-				all[bit] = times
-			}
+	for bit, times := range d.outs {
+		times = slices.DeleteFunc(slices.Clone(times), func(at time.Time) bool {
+			_, both := slices.BinarySearchFunc(o.outs[bit], at, time.Time.Compare)
+			return !both && o.spent[bit].ends(at)
+		})
+		if len(times) > 0 {
+			all[bit] = times
 		}
 	}
-	d.outs = all
+	return all
 }
 
 func (d *document) joinTimes(o *document) {

@@ -59,7 +59,7 @@ func (m *Mongo) SetFlags(ctx context.Context, address string, flags int64, at ti
 
 // Move implements Store. The old address is marked last, and only if it still has what was copied: an OptOut that was
 // folded before is copied, and one that is folded after finds the mark.
-func (m *Mongo) Move(ctx context.Context, oldAddress, newAddress string) error {
+func (m *Mongo) Move(ctx context.Context, oldAddress, newAddress string, at time.Time) error {
 	if job.Key(oldAddress) == job.Key(newAddress) {
 		return nil
 	}
@@ -74,7 +74,7 @@ func (m *Mongo) Move(ctx context.Context, oldAddress, newAddress string) error {
 		if err := m.copyTo(ctx, &old.document, newAddress); err != nil {
 			return err
 		}
-		if !old.moveTo(job.Key(newAddress)) {
+		if !old.moveTo(job.Key(newAddress), millisecond(at)) {
 			return nil
 		}
 		done, err := m.store(ctx, old.models(copies(oldAddress)))
@@ -98,7 +98,7 @@ func (m *Mongo) copyTo(ctx context.Context, old *document, address string) error
 		var moved []string
 		err := m.update(ctx, "move flags", next, func(key string, d *document) bool {
 			seen[key] = true
-			moved = append(moved, d.moved...)
+			moved = slices.AppendSeq(moved, maps.Keys(d.moved))
 			return d.take(old)
 		})
 		if err != nil {

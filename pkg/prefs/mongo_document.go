@@ -31,7 +31,7 @@ type storedDocument struct {
 	Before  map[string]time.Time   `bson:"sb,omitempty"`
 	Known   map[string][]time.Time `bson:"sk,omitempty"`
 	OldWord time.Time              `bson:"od,omitempty"`
-	Moved   []string               `bson:"mv,omitempty"` // keys
+	Moved   []movedTo              `bson:"mv,omitempty"`
 }
 
 // A recipient is what all documents of a key come to, and those of them that a write replaces.
@@ -82,7 +82,7 @@ func (s *storedDocument) document() document {
 		Word: s.Word, AllOuts: byBit(s.AllOuts), Before: byBit(s.Before), Known: byBit(s.Known), OldWord: s.OldWord,
 	}
 	d := kept.document()
-	d.moved = s.Moved
+	d.moved = movedFrom(s.Moved)
 	if d.said() {
 		d.settle()
 	}
@@ -128,7 +128,7 @@ func (r *recipient) model(id string) mongo.WriteModel {
 		{Key: "o", Value: byName(s.Outs)}, {Key: "i", Value: byName(s.Ins)},
 		{Key: "b", Value: orEmpty(s.Bounces)}, {Key: "s", Value: orEmpty(s.Spam)},
 		{Key: "ow", Value: s.Word}, {Key: "oa", Value: byName(s.AllOuts)}, {Key: "sb", Value: byName(s.Before)},
-		{Key: "sk", Value: byName(s.Known)}, {Key: "od", Value: s.OldWord}, {Key: "mv", Value: orEmpty(r.moved)},
+		{Key: "sk", Value: byName(s.Known)}, {Key: "od", Value: s.OldWord}, {Key: "mv", Value: r.movedTo()},
 	}
 	if id != r.key {
 		fields = append(fields, bson.E{Key: keyField, Value: r.key})

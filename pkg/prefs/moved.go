@@ -1,7 +1,7 @@
 package prefs
 
 import (
-	"slices"
+	"maps"
 	"time"
 
 	"github.com/levenlabs/postmaster/pkg/job"
@@ -18,11 +18,8 @@ func (d *document) take(from *document) bool {
 	for bit := range bitsOf(added) {
 		for _, at := range from.outs[bit] {
 			d.since = later(d.since, at)
-			if outs := d.outs[bit]; !d.isSpent(bit, at) && insert(&outs, at, maxOuts) {
-				if d.outs == nil {
-					d.outs = map[int][]time.Time{}
-				}
-				d.outs[bit] = outs
+			if !d.isSpent(bit, at) {
+				d.addOut(bit, at)
 			}
 		}
 		d.since = later(d.since, d.ins[bit])
@@ -35,36 +32,44 @@ func (d *document) take(from *document) bool {
 }
 
 // moveTo notes that OptOuts of this recipient count for key too, and tells whether that is new.
-func (d *document) moveTo(key string) bool {
-	i, found := slices.BinarySearch(d.moved, key)
-	if !found {
-		d.moved = slices.Insert(slices.Clone(d.moved), i, key)
+func (d *document) moveTo(key string, at time.Time) bool {
+	if !at.After(d.moved[key]) {
+		return false
 	}
-	return !found
+	d.moved = maps.Clone(d.moved) // of what was read, perhaps for another try
+	if d.moved == nil {
+		d.moved = map[string]time.Time{}
+	}
+	d.moved[key] = at
+	return true
 }
 
-// forwarded are the OptOuts among incidents that count for the other recipients that d was moved to.
+// forwarded are the OptOuts among incidents that count for the other recipients that d was moved to. Those that happened
+// to d itself must have counted here at the time of the move; others are only passed on.
 func (d *document) forwarded(incidents []Incident) []Incident {
-	if len(d.moved) == 0 {
-		return nil
-	}
 	var all []Incident
-	for _, in := range incidents {
-		if in.Kind != OptOut {
-			continue
-		}
-		var flags int64
-		for bit := range bitsOf(in.Flags) {
-			if !d.isSpent(bit, second(in.At)) {
-				flags |= 1 << bit
+	for key, moved := range d.moved {
+		for _, in := range incidents {
+			if in.Kind != OptOut {
+				continue
 			}
-		}
-		if in.Flags = flags; flags == 0 {
-			continue
-		}
-		for _, in.Address = range d.moved {
-			all = append(all, in)
+			for bit := range bitsOf(in.Flags) {
+				if in.moved.IsZero() && d.wasSpent(bit, second(in.At), moved) {
+					in.Flags &^= 1 << bit
+				}
+			}
+			if in.Flags&^job.FlagsAllAllowed != 0 {
+				in.Address, in.moved = key, moved
+				all = append(all, in)
+			}
 		}
 	}
 	return all
+}
+
+// wasSpent tells whether an OptOut had been ended without a doubt before the move: it is known, or was dated before a word
+// that came before the move.
+func (d *document) wasSpent(bit int, at, moved time.Time) bool {
+	before := d.spentBefore(bit)
+	return d.spent[bit].knows(at) || at.Before(before) && moved.After(before.Add(2*margin))
 }

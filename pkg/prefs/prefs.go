@@ -31,8 +31,8 @@ type Store interface {
 
 	// Move gives newAddress the opt-outs of oldAddress, beside any of its own. The old address keeps them, as email to it
 	// may be queued, and OptOuts that are recorded for it later count for both. A crash in between leaves the old address
-	// as it was.
-	Move(ctx context.Context, oldAddress, newAddress string) error
+	// as it was. At is the time of the call.
+	Move(ctx context.Context, oldAddress, newAddress string, at time.Time) error
 
 	// Record adds incidents, in any order and any number of times with the same result. It counts the opt-outs that
 	// change nothing because the recipient is known to have opted in after them.
@@ -45,6 +45,8 @@ type Incident struct {
 	Kind    Kind
 	At      time.Time // to the second, by SendGrid's clock; zero: when it is recorded
 	Flags   int64     // OptOut: what to opt out of
+
+	moved time.Time // of one that happened to an address from which Move led here: when
 }
 
 // Kind says what an Incident was.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/levenlabs/postmaster/pkg/database"
@@ -22,7 +24,7 @@ CREATE TABLE emails (
 // leads. It is no part of doc, which a 25f7307 that still runs replaces.
 const SQLiteKeys = `
 ALTER TABLE emails ADD COLUMN ck TEXT NOT NULL DEFAULT '';   -- the key, where it is not the address
-ALTER TABLE emails ADD COLUMN mv TEXT NOT NULL DEFAULT '[]'; -- the keys that it was moved to, as JSON
+ALTER TABLE emails ADD COLUMN mv TEXT NOT NULL DEFAULT '[]'; -- the keys that it was moved to, and when, as JSON
 CREATE INDEX emails_ck ON emails (ck) WHERE ck != '';`
 
 // SQLite keeps preferences in a table of an SQLite file.
@@ -46,7 +48,7 @@ func (s *SQLite) SetFlags(ctx context.Context, address string, flags int64, at t
 }
 
 // Move implements Store. Here all of it is one transaction.
-func (s *SQLite) Move(ctx context.Context, oldAddress, newAddress string) error {
+func (s *SQLite) Move(ctx context.Context, oldAddress, newAddress string, at time.Time) error {
 	to := job.Key(newAddress)
 	if job.Key(oldAddress) == to {
 		return nil
@@ -54,7 +56,7 @@ func (s *SQLite) Move(ctx context.Context, oldAddress, newAddress string) error 
 	return s.inTransaction(ctx, "move flags", func(tx *sql.Tx) error {
 		var old document
 		err := update(ctx, tx, []string{oldAddress}, func(_ string, d *document) bool {
-			changed := d.moveTo(to)
+			changed := d.moveTo(to, millisecond(at))
 			old = *d
 			return changed
 		})
@@ -74,7 +76,7 @@ func copyTo(ctx context.Context, tx *sql.Tx, old *document, address string) erro
 				return false
 			}
 			seen[key] = true
-			next = append(next, d.moved...)
+			next = slices.AppendSeq(next, maps.Keys(d.moved))
 			return d.take(old)
 		})
 		if err != nil {

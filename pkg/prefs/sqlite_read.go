@@ -133,8 +133,10 @@ func scan(rows *sql.Rows) (part, int64, error) {
 		return p, 0, fmt.Errorf("%w: stored preferences: %w", database.ErrDocument, err)
 	}
 	p.document = kept.document()
-	if err := json.Unmarshal(moved, &p.moved); err != nil {
+	var keys []movedTo
+	if err := json.Unmarshal(moved, &keys); err != nil {
 		return p, 0, fmt.Errorf("%w: stored preferences: %w", database.ErrDocument, err)
 	}
+	p.moved = movedFrom(keys)
 	return p, flags, nil
 }

@@ -51,7 +51,7 @@ func store(ctx context.Context, tx *sql.Tx, address, key string, d *document) er
 	if err != nil {
 		return err
 	}
-	moved, err := json.Marshal(orEmpty(d.moved))
+	moved, err := json.Marshal(d.movedTo())
 	if err != nil {
 		return err
 	}

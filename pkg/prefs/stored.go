@@ -87,3 +87,25 @@ func sorted(times []time.Time) []time.Time {
 	times = slices.CompactFunc(times, time.Time.Equal)
 	return times[max(0, len(times)-MaxIncidentTimes):]
 }
+
+// movedTo is one of document.moved, whose keys cannot be names of fields in MongoDB.
+type movedTo struct {
+	Key string    `json:"k" bson:"k"`
+	At  time.Time `json:"t" bson:"t"`
+}
+
+func (d *document) movedTo() []movedTo {
+	list := make([]movedTo, 0, len(d.moved))
+	for _, key := range slices.Sorted(maps.Keys(d.moved)) {
+		list = append(list, movedTo{key, d.moved[key]})
+	}
+	return list
+}
+
+func movedFrom(list []movedTo) map[string]time.Time {
+	moved := make(map[string]time.Time, len(list))
+	for _, m := range list {
+		moved[m.Key] = m.At.UTC()
+	}
+	return moved
+}

@@ -45,7 +45,7 @@ func record(t *testing.T, s prefs.Store, incidents ...prefs.Incident) {
 
 func move(t *testing.T, s prefs.Store, from, to string) {
 	t.Helper()
-	if err := s.Move(t.Context(), from, to); err != nil {
+	if err := s.Move(t.Context(), from, to, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 }
