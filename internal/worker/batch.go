@@ -40,7 +40,7 @@ func (w *Worker) handleMails(run, jobs context.Context, deliveries []*okq.Delive
 	for i, d := range deliveries {
 		mails[i] = newMail(d)
 	}
-	var hand grip
+	hand := grip{high: mails[0].high()}
 	defer hand.hold(w.gate, nil)
 	hand.hold(w.gate, mails)
 	for len(mails) > 0 && w.gate.wait(waiting) == nil {
@@ -54,15 +54,18 @@ func (w *Worker) handleMails(run, jobs context.Context, deliveries []*okq.Delive
 
 // grip is what a batch still has in hand, as the gate knows it. IMPORTANT: a mail that is finished counts no more, even
 // if others of its batch go round: the gate lets the mail that was refused last be the probe only when nobody else can be.
-type grip struct{ mails, size int }
+type grip struct {
+	mails, size int
+	high        bool
+}
 
 // hold tells the gate that these are left.
 func (g *grip) hold(gate *gate, left []*mail) {
-	now := grip{mails: len(left)}
+	now := grip{mails: len(left), high: g.high}
 	for _, m := range left {
 		now.size += len(m.Contents)
 	}
-	gate.hold(now.mails-g.mails, now.size-g.size)
+	gate.hold(now.mails-g.mails, now.size-g.size, g.high)
 	*g = now
 }
 

@@ -24,11 +24,15 @@ type gate struct {
 	failing sendcontrol.Intervals // in which there was any
 	hand    int                   // emails in flight
 	size    int                   // of their contents
+	high    int                   // of the contents of those of high priority
 }
 
 // maxHand is how many bytes of contents may be in flight when more is popped. They take some three times that in memory,
 // because an email is decoded and its body is written.
 const maxHand = 64 << 20
+
+// maxHigh is the same for emails of high priority alone, which do not wait for others to be finished.
+const maxHigh = maxHand / 4
 
 func newGate(log zerolog.Logger, m *metrics, control *sendcontrol.Control) *gate {
 	return &gate{
@@ -48,9 +52,18 @@ func (g *gate) wait(ctx context.Context) error {
 }
 
 // waitPop returns once emails may be popped.
-func (g *gate) waitPop(ctx context.Context) error {
+func (g *gate) waitPop(ctx context.Context) error { return g.waitRoom(ctx, false) }
+
+// waitPopHigh returns once emails of high priority may be popped.
+func (g *gate) waitPopHigh(ctx context.Context) error { return g.waitRoom(ctx, true) }
+
+func (g *gate) waitRoom(ctx context.Context, high bool) error {
 	return g.until(ctx, func(now time.Time) (time.Time, bool) {
-		if len(g.outages) > 0 || g.size > maxHand {
+		full := g.size > maxHand
+		if high {
+			full = g.high > maxHigh
+		}
+		if len(g.outages) > 0 || full {
 			return time.Time{}, true
 		}
 		return g.control.ShutPop(now, g.hand)
@@ -99,14 +112,17 @@ func waitFor(ctx context.Context, changed, control <-chan struct{}, end time.Tim
 	}
 }
 
-// hold counts the emails in flight and the size of their contents.
-func (g *gate) hold(n, size int) {
+// hold counts the emails in flight and the size of their contents, which are all of high priority or none.
+func (g *gate) hold(n, size int, high bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.hand += n
 	g.size += size
 	g.m.inHand.Set(float64(g.hand))
-	if n < 0 && (g.hand <= 1 || g.size-size > maxHand) {
+	if high {
+		g.high += size
+	}
+	if n < 0 && (g.hand <= 1 || g.size-size > maxHand || high && g.high-size > maxHigh) {
 		g.wakeLocked()
 	}
 }

@@ -59,7 +59,7 @@ func TestLargeMailsInHandStopPopping(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newTestGate()
-		g.hold(4, 4*30<<20)
+		g.hold(4, 4*30<<20, false)
 		popped := make(chan error, 1)
 		go func() { popped <- g.waitPop(t.Context()) }()
 		synctest.Wait()
@@ -68,7 +68,10 @@ func TestLargeMailsInHandStopPopping(t *testing.T) {
 			t.Fatal("more was popped with 120 MB in hand")
 		default:
 		}
-		g.hold(-2, -2*30<<20)
+		if err := g.waitPopHigh(t.Context()); err != nil { // they do not wait for others
+			t.Fatal(err)
+		}
+		g.hold(-2, -2*30<<20, false)
 		if err := <-popped; err != nil {
 			t.Fatal(err)
 		}

@@ -198,8 +198,10 @@ func (w *Worker) consumers(ctx context.Context) ([]*okq.Consumer, error) {
 		Concurrency: w.cfg.inHand(), Limit: w.starts.hand, Batch: min(batchSize, w.cfg.inHand()), Gate: w.gate.waitPop,
 		Handle: func(jobs context.Context, batch []*okq.Delivery) { w.handleMails(ctx, jobs, batch) },
 	}
+	urgent := emails // by themselves: they wait for no email of another queue to be finished
+	urgent.Gate = w.gate.waitPopHigh
 	err := errors.Join(
-		add(high, emails), // by themselves: they wait for no email of another queue to be finished
+		add(high, urgent),
 		add(mails, emails),
 		add(events, okq.ConsumerOptions{
 			Concurrency: 2 * foldBatch, Batch: foldBatch, Linger: 20 * time.Millisecond, Gate: w.gate.waitStore,
