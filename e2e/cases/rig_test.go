@@ -29,6 +29,7 @@ type rig struct {
 	dir                      string
 	okqd, api, worker, hooks *process.Process
 	sendgrid                 *sandbox.Sandbox
+	mongo                    string // URI of a MongoDB in the SQLite file's place; empty: the file
 }
 
 // newRig starts okqd and the sandbox.
@@ -39,7 +40,12 @@ func newRig(t *testing.T, okqdFlags ...string) *rig {
 	return r
 }
 
-func (r *rig) store() []string { return []string{"--sqlite", filepath.Join(r.dir, "pm.db")} }
+func (r *rig) store() []string {
+	if r.mongo != "" {
+		return []string{"--mongo-addr", r.mongo}
+	}
+	return []string{"--sqlite", filepath.Join(r.dir, "pm.db")}
+}
 
 func (r *rig) startAPI(flags ...string) {
 	r.t.Helper()
