@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/levenlabs/postmaster/internal/browserguard"
 	"github.com/levenlabs/postmaster/internal/cmdutil"
 	"github.com/levenlabs/postmaster/internal/listen"
 	"github.com/levenlabs/postmaster/internal/unsubscribe"
@@ -31,6 +32,7 @@ type Config struct {
 	ArchiveKeep   time.Duration
 	Environment   string
 	Unsubscribe   unsubscribe.Config
+	AllowHosts    browserguard.Hosts
 }
 
 // AddFlags defines the flags.
@@ -49,6 +51,7 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.DurationVar(&c.ArchiveKeep, "archive-keep", 7*24*time.Hour, "remove files of --archive after this; 0 keeps all")
 	fs.StringVar(&c.Environment, "environment", job.DefaultEnv, "name of this environment, whose events are accepted beside those of --accept-env")
 	c.Unsubscribe.AddFlags(fs)
+	c.AllowHosts.AddFlag(fs)
 }
 
 // Listeners says that SendGrid must sign its events or give a password.

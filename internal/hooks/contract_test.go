@@ -267,7 +267,7 @@ func anyPathIsAnsweredWithoutRedirects(t *testing.T, e engine) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conn.Write([]byte("POST " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n[]"))
+		conn.Write([]byte("POST " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n[]"))
 		answer := make([]byte, 12)
 		if _, err := conn.Read(answer); err != nil || string(answer) != "HTTP/1.1 200" {
 			t.Errorf("%s: %q, %v", path, answer, err)

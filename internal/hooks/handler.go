@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/levenlabs/postmaster/internal/archive"
+	"github.com/levenlabs/postmaster/internal/browserguard"
 	"github.com/levenlabs/postmaster/internal/connlimit"
 )
 
@@ -19,6 +20,7 @@ type handler struct {
 	link     http.Handler // nil: mails carry no unsubscribe link
 
 	passHash *[sha256.Size]byte // nil: no password
+	guard    browserguard.Guard
 	keys     *keyring
 	window   time.Duration
 	filter   filter
@@ -65,6 +67,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (h *handler) receive(r *http.Request) *refusal {
 	if r.Method != http.MethodPost {
 		return refuse(http.StatusMethodNotAllowed, reasonMethod).before()
+	}
+	if err := h.guard.Check(r); err != nil {
+		return refuse(http.StatusForbidden, reasonBrowser).because(err).before()
 	}
 	if !h.passwordGood(r) {
 		return refuse(http.StatusUnauthorized, reasonPassword).before()

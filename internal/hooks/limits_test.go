@@ -41,7 +41,7 @@ func status(conn net.Conn) int {
 	return resp.StatusCode
 }
 
-const header = "POST / HTTP/1.1\r\nHost: x\r\n"
+const header = "POST / HTTP/1.1\r\nHost: localhost\r\n"
 
 func TestSlowClientsAreCutOff(t *testing.T) {
 	t.Parallel()
@@ -192,7 +192,7 @@ func TestARefusedRequestCostsNeitherItsBodyNorAWait(t *testing.T) {
 	for name, begin := range map[string]string{
 		"no password": header + "Content-Length: 8000000\r\n\r\n",
 		"too large":   header + "Authorization: Basic c2VuZGdyaWQ6c2VjcmV0\r\nContent-Length: 80000000\r\n\r\n",
-		"not a POST":  "PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n[",
+		"not a POST":  "PUT / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n[",
 	} {
 		conn := in.dial(t, begin)
 		began := time.Now()

@@ -16,6 +16,7 @@ type refusal struct {
 // The reasons.
 const (
 	reasonMethod    = "method"    // not a POST
+	reasonBrowser   = "browser"   // made by a web page, or by a host name that may lead here for one
 	reasonPassword  = "password"  // no basic auth, or another password
 	reasonEncoding  = "encoding"  // a compressed body; SendGrid sends none
 	reasonTooLarge  = "too_large" // a body over 8 MiB
@@ -43,5 +44,8 @@ func (r *refusal) because(err error) *refusal {
 
 // Error is what the client is told: it holds nothing of what came or of what is behind us.
 func (r *refusal) Error() string {
+	if r.reason == reasonBrowser {
+		return r.err.Error() // says what to do
+	}
 	return fmt.Sprintf("%s: %s", http.StatusText(r.status), r.reason)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/levenlabs/postmaster/internal/archive"
+	"github.com/levenlabs/postmaster/internal/browserguard"
 	"github.com/levenlabs/postmaster/internal/connlimit"
 )
 
@@ -63,6 +64,7 @@ func New(cfg Config, pusher Pusher, log zerolog.Logger, reg prometheus.Registere
 		keys: keys, window: cfg.Window, filter: newFilter(envs), envs: newEnvWatch(envs, log, time.Now), budget: newBudget(cfg.MaxHeld, m.heldBytes),
 		pusher: pusher, metrics: m, log: log, refusals: connlimit.Sampled(log),
 	}
+	h.guard = browserguard.Guard{NoBrowsers: true, Authenticated: !cfg.open(), AllowHosts: cfg.AllowHosts}
 	if err := reg.Register(h.envs.gauge()); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
