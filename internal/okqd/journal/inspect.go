@@ -46,7 +46,11 @@ func Inspect(opts Options, record func(Position, []byte) error) (*Inspection, er
 	if err := in.open(opts, names); err != nil {
 		return nil, errors.Join(err, in.Close())
 	}
-	if in.key, err = readSecret(opts.FS, filepath.Join(opts.Dir, secretName)); err != nil {
+	in.key, err = readSecret(opts.FS, filepath.Join(opts.Dir, secretName))
+	if errors.Is(err, errNewer) {
+		return nil, errors.Join(err, in.Close())
+	}
+	if err != nil {
 		in.Parts = append(in.Parts, Part{Name: secretName, Damaged: "missing, or not as it was written"})
 		in.key = in.guessSecret()
 	}

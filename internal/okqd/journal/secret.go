@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -10,11 +11,16 @@ import (
 	"strings"
 )
 
-// The file that says what a directory is: its format, the secret of its checksums, and a checksum of both.
+// The file that says what a directory is: its format, the secret of its checksums, and a checksum of both. A directory
+// that okqd from before cannot read gets a higher format; the line begins the same way in every one.
 const (
 	secretName   = "journal"
+	formatLine   = "okqd journal %d "
+	format       = 2
 	secretFormat = "okqd journal 2 %08x %08x\n"
 )
+
+var errNewer = errors.New("it needs a newer okqd")
 
 func secretText(s secret) string {
 	return fmt.Sprintf(secretFormat, uint32(s), s.sum([]byte(secretFormat)))
@@ -59,6 +65,10 @@ func readSecret(fs FS, path string) (secret, error) {
 	n, err := f.ReadAt(text, 0)
 	if err != nil && err != io.EOF {
 		return 0, err
+	}
+	var found int
+	if _, err := fmt.Sscanf(string(text[:n]), formatLine, &found); err == nil && found > format {
+		return 0, fmt.Errorf("the directory is of format %d, and this okqd knows up to format %d: %w", found, format, errNewer)
 	}
 	if size, err := f.Size(); err != nil || size != int64(len(text)) {
 		n = 0

@@ -35,7 +35,7 @@ func (e *Engine) pushLocked(x *execution, op *engine.Op) bool {
 		serial: ev.serial, front: op.Front, pushed: e.wall(x.now, x.now), delay: op.Delay,
 		queue: op.Queue, id: op.ID, contents: op.Contents,
 	}
-	q.events[ev.id] = ev
+	q.add(ev)
 	if op.Delay > 0 {
 		ev.state, ev.at = delayed, x.now+int64(op.Delay)
 		rec.due = e.wall(x.now, ev.at)

@@ -10,6 +10,7 @@ import (
 type queue struct {
 	name   string
 	events map[string]*event // all that are not gone, by id
+	pushed pushOrder         // the same
 
 	// The ready events: pops take from the head of front, then from the head of back. Two lists, because within each
 	// the events became ready in order (in front the newest first), which gives the oldest without a search.
@@ -23,6 +24,16 @@ type queue struct {
 
 func newQueue(name string) *queue {
 	return &queue{name: name, events: make(map[string]*event)}
+}
+
+func (q *queue) add(ev *event) {
+	q.events[ev.id] = ev
+	q.pushed.add(ev)
+}
+
+func (q *queue) remove(ev *event) {
+	delete(q.events, ev.id)
+	q.pushed.remove(ev)
 }
 
 // next is the event that a pop takes.

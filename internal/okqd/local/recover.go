@@ -93,7 +93,7 @@ func (r *recovery) event(rec eventRecord, at journal.Position, size int) error {
 	ev := &event{
 		id: string(rec.id), queue: q, serial: rec.serial, record: at, recordSize: uint32(size), size: uint32(len(rec.contents)),
 	}
-	q.events[ev.id] = ev
+	q.add(ev)
 	r.events[ev.serial] = ev
 	r.apply(ev, rec.state())
 	return nil
@@ -117,7 +117,7 @@ func (r *recovery) gone(n serial) {
 		return
 	}
 	delete(r.events, n)
-	delete(ev.queue.events, ev.id)
+	ev.queue.remove(ev)
 	r.e.releaseLocked(ev.queue)
 }
 

@@ -123,8 +123,8 @@ func (e *Engine) supersedeLocked(x *execution, old *event, op *engine.Op, ev *ev
 	ev.order = e.orderLocked(ev.front)
 	ev.serial, ev.size = serial(e.counter), uint32(len(op.Contents))
 	e.detachLocked(old)
-	delete(old.queue.events, old.id)
-	ev.queue.events[ev.id] = ev
+	old.queue.remove(old)
+	ev.queue.add(ev)
 	if op.Delay > 0 {
 		ev.state, ev.at = delayed, x.now+int64(op.Delay)
 		ev.queue.delayed++

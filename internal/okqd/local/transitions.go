@@ -72,7 +72,7 @@ func (e *Engine) detachLocked(ev *event) {
 func (e *Engine) dropLocked(ev *event) {
 	ev.state = gone
 	e.live -= ev.footprint()
-	delete(ev.queue.events, ev.id)
+	ev.queue.remove(ev)
 	_, room := e.batchLocked().Append(goneSize, 1)
 	putGone(room, ev.serial)
 	e.journal.Drop(ev.record)
