@@ -29,8 +29,7 @@ func (w *Worker) handleEvents(ctx context.Context, batch []*okq.Delivery) {
 	}
 	for some := range slices.Chunk(events, foldMost) {
 		if err := w.fold(ctx, some); err != nil {
-			w.complain(ctx, err, "fold events")
-			w.postpone(ctx, decoded)
+			w.unfolded(ctx, decoded, err)
 			return
 		}
 	}
@@ -41,6 +40,19 @@ func (w *Worker) handleEvents(ctx context.Context, batch []*okq.Delivery) {
 		}
 	}
 	w.log.Debug().Int("events", len(events)).Int("batches", len(decoded)).Msg("folded")
+}
+
+// unfolded repeats each delivery alone after an error about one of their documents, so that the others do not wait. One
+// that fails alone is released with a growing delay.
+func (w *Worker) unfolded(ctx context.Context, batch []*okq.Delivery, err error) {
+	if len(batch) > 1 && ctx.Err() == nil {
+		for _, d := range batch {
+			w.handleEvents(ctx, []*okq.Delivery{d})
+		}
+		return
+	}
+	w.complain(ctx, err, "fold events")
+	w.postpone(ctx, batch)
 }
 
 // clockSkew is how far ahead of ours SendGrid's clock may be.

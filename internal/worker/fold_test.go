@@ -2,9 +2,12 @@ package worker
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/stats"
@@ -182,4 +185,29 @@ func TestMadeUpEventTypesDoNotMakeMetrics(t *testing.T) {
 			t.Errorf("%.20q is labelled %.20q", name, got)
 		}
 	}
+}
+
+// An error about one email's document delays that POST's events alone.
+func TestAnErrorAboutADocumentDelaysOnlyItsEvents(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	odd, mails := r.mail("odd@example.com"), r.mails(20, "a@example.com")
+	r.enqueue(append(mails, odd)...)
+	stop := r.start()
+	for _, e := range append(mails, odd) {
+		r.ends2(e, stats.Accepted)
+	}
+	stop()
+	r.store.failOn(odd.ID, mongo.CommandError{Code: 2, Message: "BadValue"})
+	for _, e := range append(mails, odd) {
+		r.event(e, job.EventDelivered, "")
+	}
+	r.start()
+	delivered := func(e *job.Email) bool { return r.record(e.ID).StateFlags&stats.FlagDelivered != 0 }
+	r.eventually("the others fold", func() bool { return !slices.ContainsFunc(mails, func(e *job.Email) bool { return !delivered(e) }) })
+	if delivered(odd) {
+		t.Error("the odd one folded")
+	}
+	r.store.failOn(odd.ID, nil)
+	r.eventually("the odd one folds", func() bool { return delivered(odd) })
 }

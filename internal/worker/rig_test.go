@@ -303,7 +303,11 @@ func (c *cut) Settle(ctx context.Context, settlements []stats.Settlement) error 
 }
 
 func (c *cut) Fold(ctx context.Context, events []job.Event) (stats.FoldResult, error) {
-	if err := c.check(); err != nil {
+	var ids []job.ID
+	for _, e := range events {
+		ids = append(ids, e.StatsID)
+	}
+	if err := c.check(ids...); err != nil {
 		return stats.FoldResult{}, err
 	}
 	return c.Store.Fold(ctx, events)
