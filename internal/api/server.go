@@ -17,6 +17,7 @@ import (
 
 	"github.com/levenlabs/postmaster/internal/browserguard"
 	"github.com/levenlabs/postmaster/internal/connlimit"
+	"github.com/levenlabs/postmaster/internal/listen"
 	"github.com/levenlabs/postmaster/internal/tracing"
 	"github.com/levenlabs/postmaster/pkg/idempotency"
 	"github.com/levenlabs/postmaster/pkg/job"
@@ -105,11 +106,11 @@ func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (
 func (s *Server) Listen() error {
 	var tlsConfig *tls.Config
 	if s.cfg.TLSCert != "" {
-		cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
-		if err != nil {
-			return fmt.Errorf("--tls-cert: %w", err)
+		var err error
+		if tlsConfig, err = listen.TLS(s.cfg.TLSCert, s.cfg.TLSKey, s.log); err != nil {
+			return err
 		}
-		tlsConfig = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}, NextProtos: []string{"http/1.1"}}
+		tlsConfig.NextProtos = []string{"http/1.1"}
 	}
 	ln, err := net.Listen("tcp", s.cfg.ListenAddr)
 	if err != nil {

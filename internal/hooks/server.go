@@ -19,6 +19,7 @@ import (
 	"github.com/levenlabs/postmaster/internal/archive"
 	"github.com/levenlabs/postmaster/internal/browserguard"
 	"github.com/levenlabs/postmaster/internal/connlimit"
+	"github.com/levenlabs/postmaster/internal/listen"
 )
 
 // patience is how long a client may take. One that sends slower than this is cut off.
@@ -89,11 +90,10 @@ func New(cfg Config, pusher Pusher, log zerolog.Logger, reg prometheus.Registere
 // Listen opens the address of --webhook-addr.
 func (s *Server) Listen() error {
 	if s.cfg.TLSCert != "" {
-		cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
-		if err != nil {
-			return fmt.Errorf("--tls-cert: %w", err)
+		var err error
+		if s.tls, err = listen.TLS(s.cfg.TLSCert, s.cfg.TLSKey, s.log); err != nil {
+			return err
 		}
-		s.tls = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{cert}}
 	}
 	ln, err := net.Listen("tcp", s.cfg.Addr)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
 	"github.com/levenlabs/postmaster/internal/connlimit"
@@ -68,6 +69,10 @@ func (c *Config) policy() connlimit.Policy {
 // authTime is how long a client may take from connecting to its password.
 const authTime = 10 * time.Second
 
+// shortPassword is a length below which a password is warned of. It is not refused: okqd slows down guesses, and clients of
+// before have the password that they have.
+const shortPassword = 16
+
 // smallest are the least limits that leave the protocol usable.
 const (
 	smallestBulk = 1 << 10
@@ -114,13 +119,9 @@ func unauthenticatedLimits() resp.Limits {
 }
 
 // tlsConfig is nil for plain TCP.
-func (c *Config) tlsConfig() (*tls.Config, error) {
+func (c *Config) tlsConfig(log zerolog.Logger) (*tls.Config, error) {
 	if c.TLSCert == "" {
 		return nil, nil
 	}
-	cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
-	if err != nil {
-		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, nil
+	return listen.TLS(c.TLSCert, c.TLSKey, log)
 }

@@ -70,7 +70,7 @@ func New(cfg Config, log zerolog.Logger, reg *prometheus.Registry) *Server {
 // Listen opens the engine and the port, so that Addr is known. Run does it if it was not done; after it, Run must
 // be called, for it is what closes both.
 func (s *Server) Listen() error {
-	tlsConfig, err := s.cfg.tlsConfig()
+	tlsConfig, err := s.cfg.tlsConfig(s.log)
 	if err != nil {
 		return err
 	}
@@ -91,6 +91,9 @@ func (s *Server) Listen() error {
 	s.ln = ln
 	s.serving.Store(true)
 	s.log.Info().Stringer("addr", ln.Addr()).Msg("listening")
+	if n := len(s.cfg.Password); n > 0 && n < shortPassword {
+		s.log.Warn().Int("bytes", n).Msg("the password is short: give one of at least 16 random characters")
+	}
 	return nil
 }
 
