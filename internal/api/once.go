@@ -1,13 +1,7 @@
 package api
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/json"
-	"fmt"
-	"io"
 	"time"
 
 	"github.com/levenlabs/postmaster/pkg/idempotency"
@@ -33,7 +27,7 @@ func (s *Server) enqueueOnce(ctx context.Context, t ticket, raw []byte) (job.ID,
 	if err != nil {
 		return "", err
 	}
-	if claim.Fingerprint != t.print {
+	if !t.print.matches(claim.Fingerprint) {
 		return "", errKeyReused
 	}
 	if claim.Confirmed {
@@ -59,43 +53,4 @@ func (s *Server) confirm(ctx context.Context, key string, id job.ID) {
 	if err := s.deps.Keys.Confirm(ctx, key, id); err != nil {
 		s.log.Warn().Err(err).Str("job_id", string(id)).Msg("idempotency key not confirmed")
 	}
-}
-
-type fingerprint = [sha256.Size]byte
-
-// newFingerprint is the same for two bodies that ask for the same mail, however they are spaced and ordered. Fields
-// that this version does not know do not count. Attachments are hashed where they are.
-func newFingerprint(e *job.Email) (fingerprint, error) {
-	lean := *e
-	lean.ID, lean.IdempotencyKey, lean.Attachments, lean.TemplateData = "", "", nil, nil
-	h := sha256.New()
-	if err := json.NewEncoder(h).Encode(lean); err != nil {
-		return fingerprint{}, fmt.Errorf("hash email: %w", err)
-	}
-	if e.HasTemplateData() {
-		if err := hashData(h, e.TemplateData); err != nil {
-			return fingerprint{}, err
-		}
-	}
-	for _, a := range e.Attachments {
-		for _, s := range [...]string{a.Content, a.Filename, a.Type, a.Disposition, a.ContentID} {
-			_ = binary.Write(h, binary.LittleEndian, int64(len(s))) // a hash never fails
-			_, _ = io.WriteString(h, s)
-		}
-	}
-	return fingerprint(h.Sum(nil)), nil
-}
-
-// hashData hashes JSON with its members sorted and its numbers as they are written.
-func hashData(h io.Writer, data []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return fmt.Errorf("hash templateData: %w", err)
-	}
-	if err := json.NewEncoder(h).Encode(v); err != nil {
-		return fmt.Errorf("hash templateData: %w", err)
-	}
-	return nil
 }

@@ -22,7 +22,7 @@ const Lifetime = 24 * time.Hour
 // A Claim is what a key stands for.
 type Claim struct {
 	ID          job.ID
-	Fingerprint [32]byte  // of the mail: another one under the same key is the caller's mistake
+	Fingerprint []byte    // of the email: another one under the same key is the caller's mistake
 	Made        time.Time // to the millisecond
 	Confirmed   bool      // the mail is known to have been queued
 }

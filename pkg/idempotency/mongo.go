@@ -46,7 +46,7 @@ func NewMongo(ctx context.Context, db *mongo.Database) (*Mongo, error) {
 // Claim implements Store. The server is slow to remove what has expired, so that counts as not there.
 func (m *Mongo) Claim(ctx context.Context, key string, c Claim) (Claim, error) {
 	c.Made, c.Confirmed = c.Made.Truncate(time.Millisecond), false
-	doc := document{Key: key, ID: string(c.ID), Print: c.Fingerprint[:], Made: c.Made}
+	doc := document{Key: key, ID: string(c.ID), Print: c.Fingerprint, Made: c.Made}
 	for range claimTries {
 		got, err := m.insert(ctx, doc)
 		if err != nil {
@@ -84,8 +84,8 @@ func (m *Mongo) insert(ctx context.Context, doc document) (*document, error) {
 }
 
 func (d *document) claim() (Claim, error) {
-	c := Claim{ID: job.ID(d.ID), Made: d.Made, Confirmed: d.Confirmed}
-	if copy(c.Fingerprint[:], d.Print) != len(c.Fingerprint) {
+	c := Claim{ID: job.ID(d.ID), Fingerprint: d.Print, Made: d.Made, Confirmed: d.Confirmed}
+	if len(c.Fingerprint) == 0 {
 		return Claim{}, fmt.Errorf("claim idempotency key: what is stored for %s has no fingerprint", d.ID)
 	}
 	return c, nil

@@ -44,7 +44,7 @@ func (s *SQLite) Claim(ctx context.Context, key string, c Claim) (Claim, error) 
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO idempotency (key, id, print, made, confirmed) VALUES (?, ?, ?, ?, 0)
 			ON CONFLICT (key) DO UPDATE SET id = excluded.id, print = excluded.print, made = excluded.made, confirmed = 0
-			WHERE made <= ?`, key, string(c.ID), c.Fingerprint[:], c.Made.UnixMilli(), expired); err != nil {
+			WHERE made <= ?`, key, string(c.ID), c.Fingerprint, c.Made.UnixMilli(), expired); err != nil {
 			return err
 		}
 		got, err = standing(tx.QueryRowContext(ctx, selectStanding, key, expired))
@@ -60,14 +60,12 @@ const selectStanding = `SELECT id, print, made, confirmed FROM idempotency WHERE
 
 func standing(row *sql.Row) (Claim, error) {
 	var (
-		c     Claim
-		print []byte
-		made  int64
+		c    Claim
+		made int64
 	)
-	if err := row.Scan(&c.ID, &print, &made, &c.Confirmed); err != nil {
+	if err := row.Scan(&c.ID, &c.Fingerprint, &made, &c.Confirmed); err != nil {
 		return Claim{}, err
 	}
-	copy(c.Fingerprint[:], print)
 	c.Made = time.UnixMilli(made)
 	return c, nil
 }

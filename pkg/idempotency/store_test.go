@@ -1,6 +1,7 @@
 package idempotency_test
 
 import (
+	"bytes"
 	"database/sql"
 	"strings"
 	"sync"
@@ -19,7 +20,7 @@ func onEachStore(t *testing.T, test func(t *testing.T, s idempotency.Store)) {
 }
 
 func claimOf(print byte, made time.Time) idempotency.Claim {
-	return idempotency.Claim{ID: job.NewID(), Fingerprint: [32]byte{0: print, 31: print}, Made: made.Truncate(time.Millisecond)}
+	return idempotency.Claim{ID: job.NewID(), Fingerprint: []byte{0: print, 48: print}, Made: made.Truncate(time.Millisecond)}
 }
 
 func mustClaim(t *testing.T, s idempotency.Store, key string, c idempotency.Claim) idempotency.Claim {
@@ -32,7 +33,7 @@ func mustClaim(t *testing.T, s idempotency.Store, key string, c idempotency.Clai
 }
 
 func same(a, b idempotency.Claim) bool {
-	return a.ID == b.ID && a.Fingerprint == b.Fingerprint && a.Made.Equal(b.Made) && a.Confirmed == b.Confirmed
+	return a.ID == b.ID && bytes.Equal(a.Fingerprint, b.Fingerprint) && a.Made.Equal(b.Made) && a.Confirmed == b.Confirmed
 }
 
 func TestFirstClaimStands(t *testing.T) {
