@@ -95,7 +95,7 @@ local function forget(ids)
 		call('HDEL', touched, unpack(ids))
 	end
 	if call('EXISTS', contents) == 0 then
-		call('DEL', bounds, marks)
+		call('DEL', bounds, marks, touched)
 	end
 end
 
