@@ -79,3 +79,28 @@ func TestAQueueThatIsAwayIsTold(t *testing.T) {
 		return strings.Contains(body, "The queue does not answer: these are the numbers of") && strings.Contains(body, job.QueueEmailNormal)
 	})
 }
+
+func TestNowWarnsWhileEveryWebhookEventIsDropped(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	v := r.visitor()
+	banner := func() bool {
+		_, body := v.get("/")
+		return strings.Contains(body, "pm-hooks drops every webhook event") && strings.Contains(body, "<b>bl&lt;ue</b>") && strings.Contains(body, "<b>production</b>")
+	}
+	write := func(at time.Time) okq.Event {
+		contents, err := (&job.Dropping{At: at.Unix(), Environments: []string{"bl<ue"}, Accepted: []string{"production", "staging"}}).Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return okq.Event{Queue: job.QueueHooks, ID: job.DroppingID, Contents: contents}
+	}
+	if err := r.okq.Push(t.Context(), write(time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	r.eventually("the page warns", banner)
+	if ok, err := r.okq.Replace(t.Context(), write(time.Now().Add(-time.Hour)), 0); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	r.eventually("the page warns no longer", func() bool { return !banner() })
+}

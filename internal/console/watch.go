@@ -37,6 +37,8 @@ type watch struct {
 	at      time.Time // of the latest sample
 	fault   error     // why there is none since
 	store   error     // why unknown outcomes are not counted
+
+	dropping *job.Dropping // of a pm-hooks; nil when none says so
 }
 
 func newWatch(deps Deps, now func() time.Time) *watch {
@@ -67,8 +69,24 @@ func (w *watch) sample(ctx context.Context) {
 		traffic, err = w.deps.Queue.Traffic(ctx)
 	}
 	w.keep(statuses, traffic, err)
+	w.keepDropping(ctx)
 	w.keepStored(ctx)
 	w.feed.Changed()
+}
+
+// keepDropping takes what pm-hooks says of the environments of its events.
+func (w *watch) keepDropping(ctx context.Context) {
+	found, ok, err := w.deps.Queue.Find(ctx, job.QueueHooks, job.DroppingID)
+	var dropping *job.Dropping
+	if err == nil && ok {
+		dropping, err = job.DecodeDropping(found.Contents)
+	}
+	if err != nil || dropping != nil && !dropping.Fresh(w.now()) {
+		dropping = nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dropping = dropping
 }
 
 // keepStored takes what the store knows.
@@ -139,13 +157,15 @@ type standing struct {
 	At      time.Time
 	Fault   error
 	Store   error
+
+	Dropping *job.Dropping // webhook events arrive, and pm-hooks drops each
 }
 
 // look answers how everything stands, as of the latest sample.
 func (w *watch) look() standing {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := standing{Unknown: w.unknown, At: w.at, Fault: w.fault, Store: w.store}
+	s := standing{Unknown: w.unknown, At: w.at, Fault: w.fault, Store: w.store, Dropping: w.dropping}
 	for name, h := range w.queues {
 		v := h.view(name, w.now())
 		v.Paused = w.paused[name]

@@ -1,6 +1,8 @@
 package hooks
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -8,6 +10,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+
+	"github.com/levenlabs/postmaster/pkg/job"
+	"github.com/levenlabs/postmaster/pkg/okq"
 )
 
 const (
@@ -38,10 +43,11 @@ func newEnvWatch(accepts []string, log zerolog.Logger, now func() time.Time) *en
 	return &envWatch{accepts: accepts, log: log, now: now, names: map[string]bool{}}
 }
 
-// add counts a POST: how many of its events were accepted, and the environments of those that were dropped.
-func (w *envWatch) add(accepted int, dropped []string) {
+// add counts a POST: how many of its events were accepted, and the environments of those that were dropped. It returns
+// what the console should know, once a minute at most; nil otherwise.
+func (w *envWatch) add(accepted int, dropped []string) *job.Dropping {
 	if accepted == 0 && len(dropped) == 0 {
-		return
+		return nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -49,7 +55,7 @@ func (w *envWatch) add(accepted int, dropped []string) {
 	if accepted > 0 {
 		w.accepted, w.dropped = now, 0
 		clear(w.names)
-		return
+		return nil
 	}
 	w.refused = now
 	w.dropped += len(dropped)
@@ -59,12 +65,14 @@ func (w *envWatch) add(accepted int, dropped []string) {
 		}
 	}
 	if !w.failingLocked(now) || now.Sub(w.warned) < refusedFor {
-		return
+		return nil
 	}
-	w.log.Warn().Int("events", w.dropped).Strs("environments", slices.Sorted(maps.Keys(w.names))).Strs("accept_env", w.accepts).
+	names := slices.Sorted(maps.Keys(w.names))
+	w.log.Warn().Int("events", w.dropped).Strs("environments", names).Strs("accept_env", w.accepts).
 		Msg("every event is dropped: its environment is not in --accept-env")
 	w.warned, w.dropped = now, 0
 	clear(w.names)
+	return &job.Dropping{At: now.Unix(), Environments: names, Accepted: w.accepts}
 }
 
 // failing reports whether events arrive and none is accepted.
@@ -88,4 +96,21 @@ func (w *envWatch) gauge() prometheus.Collector {
 		}
 		return 0
 	})
+}
+
+// tell writes d where the console finds it. It is no more than a hint, so an okq that does not take it costs nothing.
+func (h *handler) tell(ctx context.Context, d *job.Dropping) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pushTimeout)
+	defer cancel()
+	contents, err := d.Encode()
+	e := okq.Event{Queue: job.QueueHooks, ID: job.DroppingID, Contents: contents}
+	if err == nil {
+		err = h.pusher.PushAll(ctx, []okq.Event{e})[0]
+	}
+	if errors.Is(err, okq.ErrDuplicate) {
+		_, err = h.pusher.Replace(ctx, e, 0)
+	}
+	if err != nil {
+		h.log.Debug().Err(err).Msg("console not told that every event is dropped")
+	}
 }

@@ -162,6 +162,8 @@ func (h *handler) keep(ctx context.Context, b *batch, body *share) *refusal {
 		}
 	}
 	h.metrics.counted(b, start)
-	h.envs.add(len(b.times), b.otherEnvs)
+	if d := h.envs.add(len(b.times), b.otherEnvs); d != nil {
+		h.tell(ctx, d)
+	}
 	return nil
 }

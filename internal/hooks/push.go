@@ -15,6 +15,8 @@ type Pusher interface {
 	PushAll(ctx context.Context, events []okq.Event, opts ...okq.PushOption) []error
 	// Attend counts as a consumer of the event's queue until ctx ends.
 	Attend(ctx context.Context, mark okq.Event)
+	// Replace gives an event that is queued other contents.
+	Replace(ctx context.Context, e okq.Event, delay time.Duration) (bool, error)
 }
 
 const (

@@ -16,6 +16,8 @@ type stuck struct{}
 
 func (stuck) Attend(context.Context, okq.Event) {}
 
+func (stuck) Replace(context.Context, okq.Event, time.Duration) (bool, error) { return false, nil }
+
 func (stuck) PushAll(ctx context.Context, events []okq.Event, _ ...okq.PushOption) []error {
 	<-ctx.Done()
 	return []error{okq.ErrUnavailable}
