@@ -48,6 +48,15 @@ func unknownVariables(prefix string, fs *pflag.FlagSet) []string {
 
 var serviceLink = regexp.MustCompile(`_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_.*)?)?)$`)
 
+// showVariables has --help name each flag's variable.
+func showVariables(prefix string, fs *pflag.FlagSet) {
+	fs.VisitAll(func(f *pflag.Flag) {
+		if f.Name != "help" && f.Name != "version" {
+			f.Usage += " [" + variable(prefix, f.Name) + "]"
+		}
+	})
+}
+
 func variable(prefix, flag string) string {
 	return prefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }

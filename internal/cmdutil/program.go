@@ -95,10 +95,11 @@ func (p Program) Command() *cobra.Command {
 	flags.AddFlags(cmd.Flags())
 	exposed.AddFlags(cmd.Flags())
 	refuseEmptySecrets(cmd.Flags())
+	showVariables(p.EnvPrefix, cmd.Flags())
 	return cmd
 }
 
-// Main runs cmd and returns the exit status. The first SIGINT or SIGTERM cancels the command's context; a second one
+// Main runs cmd and returns the exit status: 0, 1, or 2 for a tool that was called wrongly. The first SIGINT or SIGTERM cancels the command's context; a second one
 // kills the process, because catching them stops then.
 func Main(cmd *cobra.Command) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -110,6 +111,9 @@ func Main(cmd *cobra.Command) int {
 	cmd.SetOut(out)
 	if err := errors.Join(cmd.ExecuteContext(ctx), out.Flush()); err != nil {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", cmd.Name(), terminal.Escape(oneLine(err)))
+		if errors.As(err, new(usageError)) {
+			return 2
+		}
 		return 1
 	}
 	return 0

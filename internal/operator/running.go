@@ -23,8 +23,8 @@ func findRunning(cmd *cobra.Command) {
 	}
 	dir := fs.String("data-dir", "", "folder of a serve or demo that runs on this machine, to ask (default: the one that runs, if there is no --okq-addr, --mongo-addr or --sqlite)")
 	cmd.PreRunE = func(*cobra.Command, []string) error {
-		if err := cmdutil.BindEnv(envPrefix, fs); err != nil {
-			return err
+		if cmdutil.BindEnv(envPrefix, fs) != nil {
+			return nil // the command itself will say so
 		}
 		elsewhere := changed(fs, places...)
 		if *dir == "" && elsewhere {
