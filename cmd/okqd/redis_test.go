@@ -3,8 +3,11 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -63,6 +66,46 @@ func TestEventsOfAKilledOkqdComeBackWithTheirLease(t *testing.T) {
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("the dead okqd's consumer counts still: %v", row)
+		}
+	}
+}
+
+// While a password changes, clients may have the old or the new one. Secrets are read from files, and none is in the log.
+func TestPasswordsRotateAndRedisSecretsComeFromFiles(t *testing.T) {
+	t.Parallel()
+	r := testenv.StartRedis(t)
+	r.CLI("ACL", "SETUSER", "default", "resetpass", ">of redis")
+	file := func(content string) string {
+		path := filepath.Join(t.TempDir(), "secret")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	env := []string{
+		"OKQ_PASSWORD_FILE=" + file("new, with a comma\nold one\n"), "OKQ_REDIS_PASSWORD_FILE=" + file("of redis\n"),
+		"OKQ_REDIS_ADDR=redis://" + r.Addr + "/1",
+	}
+	p := startEnv(t, env, build(t), t.TempDir())
+	for password, right := range map[string]bool{"new, with a comma": true, "old one": true, "new": false, "with a comma": false, "": false} {
+		c := ledger.Client(p.addr)
+		err := c.Do(t.Context(), "AUTH", password).Err()
+		if (err == nil) != right {
+			t.Errorf("AUTH %q: %v", password, err)
+		}
+		if right {
+			err := c.Do(t.Context(), "QLPUSH", "q", password, "x").Err()
+			if err != nil {
+				t.Errorf("push with %q: %v", password, err)
+			}
+		}
+		c.Close()
+	}
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	log := strings.Join(<-p.log, "\n")
+	for _, secret := range []string{"new, with", "old one", "of redis"} {
+		if strings.Contains(log, secret) {
+			t.Errorf("%q is in the log: %s", secret, log)
 		}
 	}
 }

@@ -30,10 +30,18 @@ func SecretListVar(fs *pflag.FlagSet, p *[]string, name, usage string) {
 	fs.Var(&list{values: p, secret: true}, name, usage)
 }
 
+// SecretLinesVar is SecretListVar for values that may have commas and spaces: several in one value are on lines of
+// their own.
+func SecretLinesVar(fs *pflag.FlagSet, p *[]string, name, usage string) {
+	*p = nil
+	fs.Var(&list{values: p, secret: true, lines: true}, name, usage)
+}
+
 type list struct {
 	values *[]string
 	set    bool // by a use of the flag: the next one adds to it
 	secret bool
+	lines  bool
 }
 
 // Set implements pflag.Value. It never fails, because pflag repeats a faulty value, which may be a secret.
@@ -41,8 +49,16 @@ func (l *list) Set(text string) error {
 	if !l.set {
 		*l.values = nil
 	}
-	*l.values, l.set = append(*l.values, SplitList(text)...), true
+	split := SplitList
+	if l.lines {
+		split = splitLines
+	}
+	*l.values, l.set = append(*l.values, split(text)...), true
 	return nil
+}
+
+func splitLines(text string) []string {
+	return strings.Split(strings.TrimSuffix(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), "\n")
 }
 
 // Type implements pflag.Value.

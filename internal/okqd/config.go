@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
+	"github.com/levenlabs/postmaster/internal/cmdutil"
 	"github.com/levenlabs/postmaster/internal/connlimit"
 	"github.com/levenlabs/postmaster/internal/listen"
 	"github.com/levenlabs/postmaster/internal/okqd/local"
@@ -20,7 +21,7 @@ import (
 // Config is okqd's flags.
 type Config struct {
 	ListenAddr string
-	Password   string
+	Passwords  []string // any of them lets a client in
 	TLSCert    string
 	TLSKey     string
 
@@ -38,7 +39,7 @@ type Config struct {
 // AddFlags defines the flags.
 func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.ListenAddr, "listen-addr", "127.0.0.1:4777", "address to serve the okq protocol on")
-	fs.StringVar(&c.Password, "password", "", "password that clients must give; better in the environment")
+	cmdutil.SecretLinesVar(fs, &c.Passwords, "password", "password that clients must give; repeat it, or put one on each line, to accept any of several while it changes; better in the environment")
 	fs.StringVar(&c.TLSCert, "tls-cert", "", "certificate file (PEM); serves TLS, together with --tls-key")
 	fs.StringVar(&c.TLSKey, "tls-key", "", "key file (PEM) of --tls-cert")
 	fs.IntVar(&c.MaxBulk, "max-bulk", 64<<20, "bytes in one argument, so in one event, at most")
@@ -53,14 +54,14 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 
 // Listeners says that clients must give the password.
 func (c *Config) Listeners() []listen.Listener {
-	return []listen.Listener{{Flag: "--listen-addr", Addr: c.ListenAddr, Protected: c.Password != "", Needs: "--password"}}
+	return []listen.Listener{{Flag: "--listen-addr", Addr: c.ListenAddr, Protected: len(c.Passwords) > 0, Needs: "--password"}}
 }
 
 // policy has a quarter more connections than MaxConns, for clients that have not shown who they are.
 func (c *Config) policy() connlimit.Policy {
 	share := max(c.MaxConns/4, 16)
 	p := connlimit.Policy{Max: c.MaxConns + share, Unauthenticated: share}
-	if c.Password != "" {
+	if len(c.Passwords) > 0 {
 		p.AuthTime = authTime
 	}
 	return p

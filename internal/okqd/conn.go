@@ -54,7 +54,7 @@ const (
 func newConn(s *Server, nc net.Conn) *conn {
 	id := s.lastID.Add(1)
 	limits := s.cfg.limits()
-	authed := s.cfg.Password == ""
+	authed := len(s.cfg.Passwords) == 0
 	if !authed {
 		limits = unauthenticatedLimits()
 	}

@@ -14,7 +14,7 @@ const redisVersion = "7.0.0"
 
 // auth is AUTH [user] password. Any user will do.
 func (c *conn) auth(ctx context.Context, args [][]byte) {
-	if c.srv.cfg.Password == "" {
+	if len(c.srv.cfg.Passwords) == 0 {
 		c.w.Error(errNoPassword)
 		return
 	}
@@ -26,8 +26,7 @@ func (c *conn) auth(ctx context.Context, args [][]byte) {
 
 // login checks a password. A wrong one is answered, later each time, and the last one allowed ends the connection.
 func (c *conn) login(ctx context.Context, password []byte) bool {
-	got, want := sha256.Sum256(password), sha256.Sum256([]byte(c.srv.cfg.Password))
-	if subtle.ConstantTimeCompare(got[:], want[:]) == 0 {
+	if !c.srv.cfg.accepts(password) {
 		c.srv.refusals.Warn().Stringer("addr", c.nc.RemoteAddr()).Msg("wrong password")
 		c.srv.metrics.wrongPasswords.Inc()
 		c.closing = c.limit.Wrong(ctx)
@@ -42,6 +41,16 @@ func (c *conn) login(ctx context.Context, password []byte) bool {
 	c.authed = true
 	c.r.SetLimits(c.srv.cfg.limits())
 	return true
+}
+
+// accepts tells whether it is one of the passwords, in a time that does not depend on which, or on how much of one is right.
+func (c *Config) accepts(password []byte) bool {
+	got, right := sha256.Sum256(password), 0
+	for _, p := range c.Passwords {
+		want := sha256.Sum256([]byte(p))
+		right |= subtle.ConstantTimeCompare(got[:], want[:])
+	}
+	return right == 1
 }
 
 // hello is HELLO [2|3 [AUTH user password] [SETNAME name]].
@@ -59,7 +68,7 @@ func (c *conn) hello(ctx context.Context, args [][]byte) {
 	for len(args) > 0 {
 		switch {
 		case is(args[0], "AUTH") && len(args) > 2:
-			if c.srv.cfg.Password != "" && !c.login(ctx, args[2]) {
+			if len(c.srv.cfg.Passwords) > 0 && !c.login(ctx, args[2]) {
 				return
 			}
 			args = args[3:]

@@ -91,8 +91,10 @@ func (s *Server) Listen() error {
 	s.ln = ln
 	s.serving.Store(true)
 	s.log.Info().Stringer("addr", ln.Addr()).Msg("listening")
-	if n := len(s.cfg.Password); n > 0 && n < shortPassword {
-		s.log.Warn().Int("bytes", n).Msg("the password is short: give one of at least 16 random characters")
+	for _, p := range s.cfg.Passwords {
+		if len(p) < shortPassword {
+			s.log.Warn().Int("bytes", len(p)).Msg("the password is short: give one of at least 16 random characters")
+		}
 	}
 	return nil
 }

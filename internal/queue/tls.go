@@ -2,10 +2,8 @@ package queue
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"fmt"
-	"os"
+
+	"github.com/levenlabs/postmaster/internal/cmdutil"
 )
 
 // tlsConfig is nil for plain TCP.
@@ -13,17 +11,5 @@ func (c *Config) tlsConfig() (*tls.Config, error) {
 	if !c.TLS && c.TLSCA == "" {
 		return nil, nil
 	}
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.TLSCA == "" {
-		return cfg, nil
-	}
-	pem, err := os.ReadFile(c.TLSCA)
-	if err != nil {
-		return nil, fmt.Errorf("--okq-tls-ca: %w", err)
-	}
-	cfg.RootCAs = x509.NewCertPool()
-	if !cfg.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, errors.New("--okq-tls-ca: no certificate in that file")
-	}
-	return cfg, nil
+	return cmdutil.ClientTLS("--okq-tls", c.TLSCA, "", "")
 }

@@ -105,7 +105,10 @@ func (c *Config) embedsQueue() bool { return c.Queue.Addrs == "" }
 func (c *Config) okqd() okqd.Config {
 	var cfg okqd.Config
 	cfg.AddFlags(pflag.NewFlagSet("", pflag.ContinueOnError)) // sets the defaults
-	cfg.ListenAddr, cfg.Local.Dir, cfg.Password = c.OkqdAddr, filepath.Join(c.DataDir, "okq"), c.Queue.Password
+	cfg.ListenAddr, cfg.Local.Dir = c.OkqdAddr, filepath.Join(c.DataDir, "okq")
+	if c.Queue.Password != "" {
+		cfg.Passwords = []string{c.Queue.Password}
+	}
 	return cfg
 }
 

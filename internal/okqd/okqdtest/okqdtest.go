@@ -3,6 +3,7 @@ package okqdtest
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,8 +19,12 @@ type Option func(*okqd.Config)
 // WithDir keeps the queues in dir, so that a later server can go on with them.
 func WithDir(dir string) Option { return func(c *okqd.Config) { c.Local.Dir = dir } }
 
-// WithPassword makes clients give a password.
-func WithPassword(password string) Option { return func(c *okqd.Config) { c.Password = password } }
+// WithPassword makes clients give one of the passwords, if any is not "".
+func WithPassword(passwords ...string) Option {
+	return func(c *okqd.Config) {
+		c.Passwords = slices.DeleteFunc(slices.Clone(passwords), func(p string) bool { return p == "" })
+	}
+}
 
 // WithRedis keeps the queues in the Redis at addr.
 func WithRedis(addr string) Option { return func(c *okqd.Config) { c.Redis.Addr = addr } }

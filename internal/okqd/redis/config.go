@@ -3,21 +3,27 @@ package redis
 import (
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 
 	"github.com/spf13/pflag"
 )
 
-// Config is where Redis is. All empty: the embedded engine is meant.
+// Config is where Redis is, and how it is talked to. No address: the embedded engine is meant.
 type Config struct {
-	Addr          string // comma-separated
-	Cluster       bool
-	SentinelAddr  string // comma-separated
-	SentinelGroup string
-	Password      string
-	Wait          int
-	Partitions    int
+	Addr             string // comma-separated host:port, or URLs
+	Cluster          bool
+	SentinelAddr     string // comma-separated
+	SentinelGroup    string
+	Username         string
+	Password         string
+	DB               int
+	SentinelUsername string
+	SentinelPassword string
+	TLS              bool
+	TLSCA            string // file; implies TLS
+	TLSCert, TLSKey  string // files; imply TLS
+	Wait             int
+	Partitions       int
 }
 
 // maxPartitions bounds what looking at every partition of a queue costs.
@@ -30,13 +36,21 @@ func (c *Config) AddFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&c.Partitions, "partitions", 1, "slots of the Redis Cluster over which each queue is spread; more than 1 gives up the order between them")
 }
 
-// AddAddrFlags defines the flags that say where Redis is.
+// AddAddrFlags defines the flags that say where Redis is, and how it is talked to.
 func (c *Config) AddAddrFlags(fs *pflag.FlagSet) {
-	fs.StringVar(&c.Addr, "redis-addr", "", "keep the queues in this Redis, host:port, and not in --data-dir")
+	fs.StringVar(&c.Addr, "redis-addr", "", "keep the queues in this Redis, and not in --data-dir: host:port, or redis://USER:PASSWORD@HOST:PORT/DB (rediss:// for TLS)")
 	fs.BoolVar(&c.Cluster, "redis-cluster", false, "--redis-addr is one or more nodes (host:port,host:port…) of a Redis Cluster")
 	fs.StringVar(&c.SentinelAddr, "redis-sentinel-addr", "", "keep the queues in the Redis that these Sentinels (host:port,host:port…) name")
 	fs.StringVar(&c.SentinelGroup, "redis-sentinel-group", "master", "the Sentinels' name for that Redis")
+	fs.StringVar(&c.Username, "redis-username", "", "Redis' user, of its ACL; needs --redis-password")
 	fs.StringVar(&c.Password, "redis-password", "", "Redis' password; better in the environment")
+	fs.IntVar(&c.DB, "redis-db", 0, "number of Redis' database")
+	fs.StringVar(&c.SentinelUsername, "redis-sentinel-username", "", "the Sentinels' user, of their ACL; needs --redis-sentinel-password")
+	fs.StringVar(&c.SentinelPassword, "redis-sentinel-password", "", "the Sentinels' password; better in the environment")
+	fs.BoolVar(&c.TLS, "redis-tls", false, "speak TLS to Redis and its Sentinels, and trust the certificate authorities that this machine trusts")
+	fs.StringVar(&c.TLSCA, "redis-tls-ca", "", "certificates (PEM file) to trust in their place; implies --redis-tls")
+	fs.StringVar(&c.TLSCert, "redis-tls-cert", "", "certificate (PEM file) to show to Redis, together with --redis-tls-key; implies --redis-tls")
+	fs.StringVar(&c.TLSKey, "redis-tls-key", "", "key (PEM file) of --redis-tls-cert")
 }
 
 // Enabled tells whether the queues are to be in Redis.
@@ -57,9 +71,9 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// ValidateAddrs is about the flags that say where Redis is.
+// ValidateAddrs is about the flags that say where Redis is, and how it is talked to.
 func (c *Config) ValidateAddrs() error {
-	errs := []error{validateAddrs("--redis-addr", c.Addr), validateAddrs("--redis-sentinel-addr", c.SentinelAddr)}
+	var errs []error
 	fault := func(bad bool, text string) {
 		if bad {
 			errs = append(errs, errors.New(text))
@@ -69,17 +83,21 @@ func (c *Config) ValidateAddrs() error {
 	fault(c.Cluster && c.Addr == "", "--redis-cluster needs --redis-addr")
 	fault(!c.Cluster && strings.Contains(c.Addr, ","), "--redis-addr must be one address unless --redis-cluster is set")
 	fault(c.SentinelAddr != "" && c.SentinelGroup == "", "--redis-sentinel-group must not be empty")
+	fault(c.SentinelUsername != "" && c.SentinelPassword == "", "--redis-sentinel-username needs --redis-sentinel-password")
+	fault(c.SentinelAddr == "" && c.SentinelPassword != "", "--redis-sentinel-password needs --redis-sentinel-addr")
+	fault(c.DB < 0, "--redis-db must not be negative")
+	for _, set := range []struct {
+		flag string
+		is   bool
+	}{
+		{"--redis-username", c.Username != ""}, {"--redis-db", c.DB != 0}, {"--redis-tls", c.TLS}, {"--redis-tls-ca", c.TLSCA != ""},
+		{"--redis-tls-cert", c.TLSCert != ""}, {"--redis-tls-key", c.TLSKey != ""},
+	} {
+		fault(set.is && !c.Enabled(), set.flag+" needs --redis-addr or --redis-sentinel-addr")
+	}
+	if c.Enabled() {
+		_, err := c.target()
+		errs = append(errs, err)
+	}
 	return errors.Join(errs...)
-}
-
-func validateAddrs(flag, list string) error {
-	if list == "" {
-		return nil
-	}
-	for addr := range strings.SplitSeq(list, ",") {
-		if _, _, err := net.SplitHostPort(addr); err != nil {
-			return fmt.Errorf("%s: %w", flag, err)
-		}
-	}
-	return nil
 }

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
-
-	"github.com/levenlabs/postmaster/internal/cmdutil"
 )
 
 const (
@@ -19,25 +17,30 @@ const (
 
 // connect connects to the Redis that valid flags name.
 func connect(cfg Config) (rueidis.Client, error) {
+	to, err := cfg.target()
+	if err != nil {
+		return nil, err
+	}
 	opt := rueidis.ClientOption{
-		Password: cfg.Password, DisableCache: true, DisableRetry: true, ClientName: "okqd",
-		ConnWriteTimeout: replyTimeout, PipelineMultiplex: 2,
+		InitAddress: to.addrs, Username: to.username, Password: to.password, SelectDB: to.db, TLSConfig: to.tls,
+		DisableCache: true, DisableRetry: true, ClientName: "okqd", ConnWriteTimeout: replyTimeout, PipelineMultiplex: 2,
 	}
 	opt.Dialer.Timeout = dialTimeout
-	flag := "--redis-addr"
 	switch {
 	case cfg.SentinelAddr != "":
-		flag, opt.InitAddress, opt.Sentinel.MasterSet = "--redis-sentinel-addr", cmdutil.SplitList(cfg.SentinelAddr), cfg.SentinelGroup
-		opt.Sentinel.TopologyRefreshInterval = topologyEvery
+		opt.Sentinel = rueidis.SentinelOption{
+			MasterSet: cfg.SentinelGroup, Username: cfg.SentinelUsername, Password: cfg.SentinelPassword, TLSConfig: to.tls,
+			TopologyRefreshInterval: topologyEvery,
+		}
+		opt.Sentinel.Dialer.Timeout = dialTimeout
 	case cfg.Cluster:
-		opt.InitAddress = cmdutil.SplitList(cfg.Addr)
 		opt.ClusterOption.ShardsRefreshInterval = topologyEvery
 	default:
-		opt.InitAddress, opt.ForceSingleClient = []string{cfg.Addr}, true
+		opt.ForceSingleClient = true
 	}
 	client, err := rueidis.NewClient(opt)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
+		return nil, fmt.Errorf("%s: %w", to.flag, err)
 	}
 	return client, nil
 }
