@@ -126,6 +126,13 @@ func (c *client) pop(n int) (int, error) {
 			return 0, err
 		}
 		c.ids = append(c.ids, [idSize]byte(c.in[poppedID:]))
+		if c.in[1] == '4' { // the lease's token follows, which okqd from before does not send
+			for range 2 {
+				if _, err := c.r.ReadSlice('\n'); err != nil {
+					return 0, err
+				}
+			}
+		}
 	}
 	return got, nil
 }

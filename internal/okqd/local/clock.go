@@ -10,6 +10,9 @@ const (
 	maxAdvance = 1000
 	// nudgeAfter is how long a woken consumer has to pop before the next one is woken for the same event.
 	nudgeAfter = 20 * time.Millisecond
+	// jumpEvery is how often the machine's clock is looked at, and jumpLeast how much it must have jumped.
+	jumpEvery = 5 * time.Second
+	jumpLeast = time.Second
 )
 
 // runClock ends leases and delays when they are due. Exec does so too, so this only matters to those who wait.
@@ -25,6 +28,7 @@ func (e *Engine) runClock(ctx context.Context) {
 		}
 		e.mu.Lock()
 		now := e.now()
+		e.jumpLocked(now, e.machine().UnixNano()-now)
 		e.advanceLocked(now)
 		e.nudgeLocked(now)
 		e.wakeAt = e.nextLocked(now)
@@ -36,7 +40,7 @@ func (e *Engine) runClock(ctx context.Context) {
 
 // nextLocked is when the clock goroutine has something to do.
 func (e *Engine) nextLocked(now int64) int64 {
-	next := now + int64(time.Hour)
+	next := now + int64(jumpEvery)
 	if len(e.due) > 0 {
 		next = min(next, max(now, e.due[0].at))
 	}

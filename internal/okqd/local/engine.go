@@ -21,8 +21,9 @@ type Engine struct {
 	space   *space
 	metrics *metrics
 	clock   func() time.Time
-	start   time.Time      // zero of the engine's clock
-	slow    zerolog.Logger // for what a slow disk would say all the time
+	start   time.Time        // zero of the engine's clock
+	machine func() time.Time // the machine's clock, which can be set
+	slow    zerolog.Logger   // for what a slow disk would say all the time
 	failure *failure
 	writing atomic.Int64  // when the commit that is being written began, Unix nanoseconds; 0: none is
 	kick    chan struct{} // 1 buffered: there is something to commit
@@ -36,6 +37,7 @@ type Engine struct {
 	due     heap             // leased and delayed events
 	nudges  map[*queue]int64 // queues that may need one more consumer woken, and when
 	wakeAt  int64            // when the clock goroutine looks again
+	ahead   int64            // the most that the machine's clock has been ahead of the engine's; see jumpLocked
 	counter int64            // of pushes and of everything that made an event ready; see orderLocked
 	live    int64            // bytes of the log that are needed, about
 	filling *commit
@@ -46,13 +48,14 @@ type Engine struct {
 
 // Open reads the directory and makes it ready to serve. One process at a time can have it open.
 func Open(cfg Config, log zerolog.Logger, reg prometheus.Registerer) (*Engine, error) {
-	return open(cfg, log, reg, platform{fs: journal.OS{}, clock: time.Now, marginFloor: marginFloor})
+	return open(cfg, log, reg, platform{fs: journal.OS{}, clock: time.Now, machine: time.Now, marginFloor: marginFloor})
 }
 
 // platform is what tests replace.
 type platform struct {
 	fs          journal.FS
-	clock       func() time.Time
+	clock       func() time.Time // monotonic
+	machine     func() time.Time
 	marginFloor time.Duration
 }
 
@@ -64,6 +67,7 @@ func open(cfg Config, log zerolog.Logger, reg prometheus.Registerer, on platform
 		margin:  margin{floor: on.marginFloor, begun: -1},
 		clock:   on.clock,
 		start:   on.clock(),
+		machine: on.machine,
 		failure: newFailure(),
 		kick:    make(chan struct{}, 1),
 		rearm:   make(chan struct{}, 1),
@@ -72,6 +76,7 @@ func open(cfg Config, log zerolog.Logger, reg prometheus.Registerer, on platform
 		queues:  make(map[string]*queue),
 		nudges:  make(map[*queue]int64),
 	}
+	e.ahead = e.machine().UnixNano() - e.now()
 	switch err := e.recover(cfg.Dir, on.fs); {
 	case errors.Is(err, journal.ErrLocked):
 		return nil, fmt.Errorf("--data-dir %s is %w", cfg.Dir, err)
@@ -152,7 +157,7 @@ func (e *Engine) now() int64 { return int64(e.clock().Sub(e.start)) }
 
 // wall is the wall clock time, in milliseconds, of a time of the engine's clock.
 func (e *Engine) wall(now, at int64) int64 {
-	return e.clock().Add(time.Duration(at - now)).UnixMilli()
+	return e.machine().Add(time.Duration(at - now)).UnixMilli()
 }
 
 // orderLocked returns the place of an event that becomes ready now: in each queue, pops go by ascending order.

@@ -25,7 +25,7 @@ type process struct {
 }
 
 func startProcess(t *testing.T, fs *journaltest.FS) (*process, error) {
-	e, err := open(Config{Dir: "data"}, zerolog.Nop(), prometheus.NewRegistry(), platform{fs: fs, clock: time.Now})
+	e, err := open(Config{Dir: "data"}, zerolog.Nop(), prometheus.NewRegistry(), platform{fs: fs, clock: time.Now, machine: time.Now})
 	if err != nil {
 		return nil, err
 	}

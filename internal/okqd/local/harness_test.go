@@ -54,7 +54,7 @@ func (b *box) pass(d time.Duration) {
 }
 
 func (b *box) start() error {
-	eng, err := open(Config{Dir: "data"}, zerolog.Nop(), prometheus.NewRegistry(), platform{fs: b.fs, clock: b.clock})
+	eng, err := open(Config{Dir: "data"}, zerolog.Nop(), prometheus.NewRegistry(), platform{fs: b.fs, clock: b.clock, machine: b.clock})
 	if err != nil {
 		return err
 	}

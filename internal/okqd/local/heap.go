@@ -40,6 +40,13 @@ func (h *heap) fix(i int) {
 	}
 }
 
+// sort restores the order after many have changed.
+func (h heap) sort() {
+	for i := len(h)/2 - 1; i >= 0; i-- {
+		h.down(i)
+	}
+}
+
 func (h heap) swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].heapIndex, h[j].heapIndex = int32(i), int32(j)

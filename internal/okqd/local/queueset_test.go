@@ -74,7 +74,7 @@ func TestDirectoryWithoutRoomForAQueueSetIsServed(t *testing.T) {
 // queueSetIn opens the directory, as a start does.
 func queueSetIn(t *testing.T, fs *journaltest.FS) string {
 	t.Helper()
-	e, err := open(Config{Dir: "dir"}, zerolog.Nop(), prometheus.NewRegistry(), platform{fs: fs, clock: time.Now})
+	e, err := open(Config{Dir: "dir"}, zerolog.Nop(), prometheus.NewRegistry(), platform{fs: fs, clock: time.Now, machine: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

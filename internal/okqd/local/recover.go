@@ -23,7 +23,7 @@ func (e *Engine) recover(dir string, fs journal.FS) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	begin := e.clock()
-	r := &recovery{e: e, now: e.now(), nowWall: begin.UnixMilli(), events: make(map[serial]*event)}
+	r := &recovery{e: e, now: e.now(), nowWall: e.machine().UnixMilli(), events: make(map[serial]*event)}
 	var err error
 	if e.journal, err = journal.Open(journal.Options{Dir: dir, FS: fs, Log: e.log}, r.frame); err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 // is what Open would say.
 func Check(dir string) (events map[string]int, err error) {
 	e, err := open(Config{Dir: dir}, zerolog.Nop(), prometheus.NewRegistry(),
-		platform{fs: journal.ReadOnly{}, clock: time.Now, marginFloor: marginFloor})
+		platform{fs: journal.ReadOnly{}, clock: time.Now, machine: time.Now, marginFloor: marginFloor})
 	if err != nil {
 		return nil, err
 	}

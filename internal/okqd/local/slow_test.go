@@ -30,7 +30,7 @@ type slowBox struct {
 func newSlowBox(t *testing.T, fs *journaltest.FS) *slowBox {
 	t.Helper()
 	e, err := open(Config{Dir: "data"}, zerolog.Nop(), prometheus.NewRegistry(),
-		platform{fs: fs, clock: time.Now, marginFloor: marginFloor})
+		platform{fs: fs, clock: time.Now, machine: time.Now, marginFloor: marginFloor})
 	if err != nil {
 		t.Fatal(err)
 	}

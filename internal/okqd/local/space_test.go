@@ -100,7 +100,7 @@ func TestFailedWriteEndsTheEngine(t *testing.T) {
 		}
 		return nil
 	})
-	e, err := open(Config{Dir: "data"}, zerolog.Nop(), prometheus.NewRegistry(), platform{fs: fs, clock: time.Now})
+	e, err := open(Config{Dir: "data"}, zerolog.Nop(), prometheus.NewRegistry(), platform{fs: fs, clock: time.Now, machine: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
