@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync/atomic"
 
 	"github.com/rs/zerolog"
@@ -25,6 +26,7 @@ type Journal struct {
 	spare    *Batch     // to be filled next
 	oldest   Position   // where the log begins once what is placed is synced
 	retired  []*segment // waiting for a frame that says so
+	ready    []*segment // to be written to next, see Prepare
 	sealed   bool       // the last batch has no records
 }
 
@@ -43,7 +45,7 @@ func (j *Journal) Close() error {
 	var errs []error
 	j.pool.mu.Lock()
 	defer j.pool.mu.Unlock()
-	for _, s := range append(j.pool.spare, j.segments...) {
+	for _, s := range slices.Concat(j.pool.spare, j.segments, j.ready) {
 		errs = append(errs, s.file.Close())
 	}
 	return errors.Join(append(errs, j.lock.Close())...)

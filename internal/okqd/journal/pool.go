@@ -35,16 +35,17 @@ type pool struct {
 
 // take returns a spare segment of that size at least, or makes one.
 func (p *pool) take(size int64) (*segment, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	defer p.wake()
+	p.mu.Lock()
 	for i, s := range p.spare {
 		if s.size >= size {
 			p.spare = append(p.spare[:i], p.spare[i+1:]...)
+			p.mu.Unlock()
 			return s, nil
 		}
 	}
 	s := p.nextLocked(max(size, p.size))
+	p.mu.Unlock()
 	return s, p.create(s)
 }
 

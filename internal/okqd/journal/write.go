@@ -1,11 +1,52 @@
 package journal
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 // warmSegments is how many of the newest segments stay in the system's cache. Without a limit each write would take new
 // memory for it, which costs more than the write itself and drives out what others read. Who is further behind than that
 // reads from the disk.
 const warmSegments = 16
+
+// Lacks returns the size of a segment that Place would have to wait for the disk for, and how many that lie ready it would
+// take before; 0: it would not wait. The caller's lock must be held.
+func (j *Journal) Lacks() (size int64, taken int) {
+	s, end := j.segments[len(j.segments)-1], j.end
+	if s.fits(end, j.filling.Len()+headerSize*(len(j.filling.frames)+1)) {
+		return 0, 0
+	}
+	for i := range max(1, len(j.filling.frames)) {
+		size := headerSize // of a seal
+		if len(j.filling.frames) > 0 {
+			size = align(j.filling.frames[i].end - j.filling.frames[i].begin)
+		}
+		if !s.fits(end, size) {
+			if taken == len(j.ready) || j.ready[taken].size < int64(size) {
+				return max(int64(size), j.pool.size), taken
+			}
+			s = &segment{size: j.ready[taken].size, start: end}
+			taken++
+		}
+		end += Position(size)
+	}
+	return 0, 0
+}
+
+// Prepare gets the segment ready that Lacks told of. The caller's lock must be held, and is not while the disk works.
+// Nothing else may call Place meanwhile.
+func (j *Journal) Prepare(size int64, taken int, lock sync.Locker) error {
+	lock.Unlock()
+	s, err := j.pool.take(size)
+	lock.Lock()
+	if err != nil {
+		return fmt.Errorf("new segment: %w", err)
+	}
+	j.pool.put(j.ready[taken:]) // too small for what comes
+	j.ready = append(j.ready[:taken:taken], s)
+	return nil
+}
 
 // Place says where in the log the filling batch goes, and begins the next one. The caller's lock must be held, and
 // Write must follow, in the same order, one at a time.
@@ -39,9 +80,13 @@ func (j *Journal) place(b *Batch, f *frame) error {
 	size := align(f.end - f.begin)
 	s := j.segments[len(j.segments)-1]
 	if !s.fits(j.end, size) {
-		var err error
-		if s, err = j.pool.take(int64(size)); err != nil {
-			return fmt.Errorf("new segment: %w", err)
+		if len(j.ready) > 0 && j.ready[0].size >= int64(size) {
+			s, j.ready = j.ready[0], j.ready[1:]
+		} else {
+			var err error
+			if s, err = j.pool.take(int64(size)); err != nil {
+				return fmt.Errorf("new segment: %w", err)
+			}
 		}
 		s.start = j.end
 		j.publish(append(j.segments[:len(j.segments):len(j.segments)], s))

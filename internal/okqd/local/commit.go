@@ -91,6 +91,10 @@ func (e *Engine) commitFilling(seal bool) error {
 		e.mu.Unlock()
 		return nil
 	}
+	if err := e.prepareLocked(); err != nil {
+		e.mu.Unlock()
+		return err
+	}
 	e.filling = newCommit(c.n + 1)
 	batch, err := e.journal.Place()
 	e.tidyLocked()
@@ -124,6 +128,19 @@ func (e *Engine) commitFilling(seal bool) error {
 	}
 	e.mu.Unlock()
 	return nil
+}
+
+// prepareLocked makes room in the log for the batch, which may grow meanwhile: the lock is not held while the disk works.
+func (e *Engine) prepareLocked() error {
+	for {
+		size, taken := e.journal.Lacks()
+		if size == 0 {
+			return nil
+		}
+		if err := e.journal.Prepare(size, taken, &e.mu); err != nil {
+			return err
+		}
+	}
 }
 
 // giveUp is called when the disk has not taken c for commitTimeout.

@@ -363,3 +363,38 @@ func TestStopIsBoundedOnABadDisk(t *testing.T) {
 		})
 	}
 }
+
+// The log goes on in files that are yet to be made, each with some slow syncs: those who need no disk do not wait for that.
+func TestNewFilesOnASlowDiskHoldUpNobody(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fs := journaltest.New()
+		b := newSlowBox(t, fs)
+		fs.SlowSyncs(200 * time.Millisecond) // a batch is in many of the small files
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				for n := 0; ctx.Err() == nil; n++ {
+					push := pushOp(fmt.Sprintf("%d-%d", i, n))
+					push.Contents = make([]byte, 200<<10*(1+i%3)) // some are larger than a file is
+					b.must(push)
+				}
+			})
+		}
+		for range 1000 {
+			time.Sleep(50 * time.Millisecond)
+			if _, took := b.must(engine.Op{Kind: engine.Status}); took > 0 {
+				t.Fatalf("a look at the queues took %v", took)
+			}
+		}
+		cancel()
+		wg.Wait()
+		if n := len(fs.Paths()); n < 12 {
+			t.Errorf("%d files, so this shows nothing", n)
+		}
+		if err := b.end(); err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -134,6 +134,7 @@ func (f *FS) Open(path string) (journal.File, error) {
 
 // Create implements journal.FS.
 func (f *FS) Create(path string, size int64) (journal.File, error) {
+	f.wait()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.files[path] != nil {
