@@ -150,3 +150,52 @@ func TestCase23OperatorsWhoRequeueAndDropAtOnce(t *testing.T) {
 	}
 	r.came("of %d letters %d requeued, %d dropped, %d sent; wrong: %d", emails, len(requeued), len(dropped), sent, wrong)
 }
+
+// okqd and the worker are killed again and again while an operator requeues emails that die at once.
+func TestCase23KillsWhileRequeueing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.startAPI()
+	r.startWorker("--lease", "3s", "--send-timeout", "2s", "--drain-wait", "3s")
+	client := r.queue()
+	if err := r.sendgrid.SetFaults(faults.Always(faults.BadRequest)); err != nil {
+		t.Fatal(err)
+	}
+	const emails, rounds = 30, 8
+	for i := range emails {
+		r.enqueue(fmt.Sprintf("u%d@example.com", i), "")
+	}
+	done := func() bool {
+		rows, err := client.Status(t.Context(), job.QueueEmailNormal)
+		return err == nil && rows[0].Total == 0
+	}
+	eventually(t, time.Minute, "all are dead", done)
+	for i := range rounds {
+		requeued := make(chan string, 1)
+		go func() {
+			requeued <- r.dead(r.okqd.Addr, append([]string{"requeue", "--all", "--yes"}, r.store()...)...)
+		}()
+		time.Sleep(time.Duration(100+40*i) * time.Millisecond) // sooner or later after its start
+		victim := r.okqd
+		if i%2 == 1 {
+			victim = r.worker
+		}
+		victim.Kill()
+		again(victim)
+		<-requeued
+		eventually(t, time.Minute, "no job is left", done)
+	}
+	left := map[string]int{}
+	for _, id := range r.letters(client, job.QueueEmailDead) {
+		left[job.EmailID(id)]++
+	}
+	r.came("after %d kills: letters of %d of %d emails", rounds, len(left), emails)
+	for id, n := range left {
+		if n != 1 {
+			t.Errorf("%s has %d letters", id, n)
+		}
+	}
+	if len(left) != emails {
+		t.Errorf("letters of %d emails, want %d", len(left), emails)
+	}
+}
