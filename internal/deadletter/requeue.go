@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/levenlabs/postmaster/pkg/job"
@@ -163,7 +164,11 @@ func (u *Undertaker) forgive(ctx context.Context, l *Letter) (restore func(conte
 		s.Number, s.At = r.Attempts, time.Now()
 		return u.Stats.Settle(ctx, []stats.Settlement{s})
 	}
-	if err := settle(ctx, stats.Settlement{Free: r.Attempts, State: stats.Retrying, Reason: "requeued"}); err != nil {
+	reason := stats.Requeued
+	if strings.HasPrefix(r.Reason, job.ReasonUnknown) || strings.HasPrefix(r.Reason, stats.RequeuedUnknown) || r.State == stats.Unknown {
+		reason = stats.RequeuedUnknown
+	}
+	if err := settle(ctx, stats.Settlement{Free: r.Attempts, State: stats.Retrying, Reason: reason}); err != nil {
 		return nil, fmt.Errorf("have the ledger forgive: %w", err)
 	}
 	return func(ctx context.Context) error {

@@ -48,7 +48,7 @@ func (b *batch) deliver(m *mail) {
 		b.repeat(m)
 		return
 	case v != nil:
-		w.drop(b.jobs, m, v.state, v.why)
+		b.drop(m, *v)
 		return
 	}
 	if !b.begin(m) {
@@ -64,7 +64,7 @@ func (b *batch) deliver(m *mail) {
 	switch {
 	case v != nil:
 		m.free++
-		w.drop(b.jobs, m, v.state, v.why)
+		b.drop(m, *v)
 		return
 	case !sent:
 		w.release(b.jobs, m)

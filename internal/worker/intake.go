@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/levenlabs/postmaster/pkg/job"
-	"github.com/levenlabs/postmaster/pkg/stats"
 )
 
 // decode reads a job.
@@ -25,12 +24,16 @@ func (b *batch) decode(m *mail) bool {
 // due drops what is not to be sent, now or at all.
 func (b *batch) due(m *mail) bool {
 	if err := invalid(m.email); err != nil {
-		b.beside(m, func(m *mail) { b.w.bury(b.jobs, m, death{reason: job.ReasonInvalid, detail: err.Error()}) })
+		b.beside(m, func(m *mail) {
+			if b.unrecorded(m) {
+				b.w.bury(b.jobs, m, death{reason: job.ReasonInvalid, detail: err.Error()})
+			}
+		})
 		return false
 	}
 	now := time.Now()
 	if m.email.Expired(now) {
-		b.beside(m, func(m *mail) { b.w.drop(b.jobs, m, stats.Expired, expiredReason) })
+		b.beside(m, func(m *mail) { b.drop(m, expiredVeto) })
 		return false
 	}
 	// pm-api had okq keep the mail until then, if okq can; one that cannot shows it again and again.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/levenlabs/postmaster/internal/deadletter"
 	"github.com/levenlabs/postmaster/internal/sandbox/faults"
 	"github.com/levenlabs/postmaster/internal/testenv"
 	"github.com/levenlabs/postmaster/pkg/job"
@@ -265,6 +266,41 @@ func TestAnUnknownOutcomeStaysUnknownWhenTheNextAttemptFails(t *testing.T) {
 		r.event(e, job.EventProcessed, "")
 		r.ends(e, stats.Accepted)
 		r.accepted(e, 1)
+	})
+}
+
+// A requeued job comes as its first delivery, of which the ledger is not asked. When it ends without another attempt, the
+// record says so all the same, and does not forget that SendGrid may have it.
+func TestARequeuedEmailThatExpiresEndsInTheLedger(t *testing.T) {
+	t.Parallel()
+	onEachStore(t, func(t *testing.T, r *rig) {
+		r.cfg.Unknown = job.OnUnknownHold
+		soon := func(e *job.Email) { e.SendBefore = time.Now().Unix() + 3 }
+		unknown, rejected := r.unknownMail(soon), r.mail("reject400@example.com", soon)
+		r.start()
+		r.ends(unknown, stats.Dead)
+		r.enqueue(rejected)
+		r.ends(rejected, stats.Rejected)
+		r.eventually("both are expired", func() bool { return unknown.Expired(time.Now()) && rejected.Expired(time.Now()) })
+		undertaker := deadletter.Undertaker{Queue: r.okq, Stats: r.store.Store}
+		for _, e := range []*job.Email{unknown, rejected} {
+			letter, found, err := deadletter.Get(t.Context(), r.okq, job.QueueEmailDead, string(e.ID))
+			if err != nil || !found {
+				t.Fatal("no letter", err)
+			}
+			if err := undertaker.Requeue(t.Context(), &letter); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.ends(rejected, stats.Expired)
+		if rec := r.ends(unknown, stats.Dead); rec.Reason != job.ReasonUnknown+": not sent again: expired" {
+			t.Errorf("the record says %q", rec.Reason)
+		}
+		r.accepted(unknown, 1)
+		r.accepted(rejected, 0)
+		if n := r.total(job.QueueEmailDead); n != 1 {
+			t.Errorf("%d dead letters, want that of the unknown outcome", n)
+		}
 	})
 }
 

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"strings"
 	"time"
 
 	"github.com/levenlabs/postmaster/pkg/job"
@@ -23,7 +24,10 @@ type mail struct {
 
 	// unsure is set while an earlier attempt is of unknown outcome, whatever later attempts came to. SendGrid may have the
 	// email, so the ledger must not say that it was not sent.
-	unsure bool
+	unsure   bool
+	requeued bool // and somebody decided to have it sent again
+
+	known bool // the ledger was read
 
 	attempts   int           // the number of the latest attempt
 	free       int           // how many of them do not count
@@ -50,9 +54,11 @@ func (m *mail) id() job.ID {
 
 // remember takes over what the ledger says.
 func (m *mail) remember(rec *stats.Record) {
-	m.rec, m.lookup = rec, false
+	m.rec, m.lookup, m.known = rec, false, true
 	if rec != nil {
 		m.attempts, m.free, m.attempted = rec.Attempts, rec.Free, rec.Attempted
+		m.requeued = rec.State == stats.Retrying && strings.HasPrefix(rec.Reason, stats.RequeuedUnknown)
+		m.unsure = m.unsure || m.requeued
 		m.failed, m.failing = rec.Failed, rec.Failing
 	}
 }
@@ -73,12 +79,15 @@ func (w *Worker) spent(m *mail) int {
 	return m.attempts - m.free - m.failed
 }
 
-// open is the state of a mail whose latest attempt was surely not taken.
-func (m *mail) open() stats.State {
-	if m.unsure {
-		return stats.Unknown
+// open is the settlement of a mail whose latest attempt was surely not taken.
+func (m *mail) open(reason string) stats.Settlement {
+	switch {
+	case m.requeued:
+		return stats.Settlement{State: stats.Retrying, Reason: strings.TrimSuffix(stats.RequeuedUnknown+": "+reason, ": ")}
+	case m.unsure:
+		return stats.Settlement{State: stats.Unknown, Reason: reason}
 	}
-	return stats.Retrying
+	return stats.Settlement{State: stats.Retrying, Reason: reason}
 }
 
 // givenUp is why an email is given up that is not tried any more.

@@ -18,7 +18,7 @@ func (w *Worker) retry(ctx context.Context, m *mail, r sendgrid.Result) {
 		w.bury(ctx, m, death{reason: m.givenUp(), detail: r.Reason(), errors: r.Errors})
 		return
 	}
-	w.settle(ctx, m, stats.Settlement{State: m.open(), Reason: r.Reason()})
+	w.settle(ctx, m, m.open(r.Reason()))
 	delay := min(backoff(m.failed), max(left, time.Second))
 	w.m.jobs.WithLabelValues("retried").Inc()
 	w.about(m, w.log.Warn()).Int("attempt", m.attempts).Int("status", r.Status).AnErr("error", r.Err).
@@ -43,7 +43,7 @@ func (w *Worker) doubt(ctx context.Context, m *mail, r sendgrid.Result, final bo
 // release takes back an attempt that came to nothing through no fault of the mail: it does not count.
 func (w *Worker) release(ctx context.Context, m *mail) {
 	m.free++
-	w.settle(ctx, m, stats.Settlement{State: m.open()})
+	w.settle(ctx, m, m.open(""))
 }
 
 // putOff releases an email that SendGrid surely did not take, at no cost: its sending is stopped.

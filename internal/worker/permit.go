@@ -23,14 +23,17 @@ func (b *batch) permit(mails []*mail) []*mail {
 	}
 	return b.each(mails, func(m *mail) bool {
 		if !m.allowed(optedOut, asked) {
-			b.beside(m, func(m *mail) { b.w.drop(b.jobs, m, stats.OptedOut, optedOutReason) })
+			b.beside(m, func(m *mail) { b.drop(m, optedOutVeto) })
 			return false
 		}
 		return true
 	})
 }
 
-const optedOutReason, expiredReason = "opted out", "expired"
+var (
+	optedOutVeto = veto{stats.OptedOut, "opted out"}
+	expiredVeto  = veto{stats.Expired, "expired"}
+)
 
 // allowed applies preferences that were read at a time.
 func (m *mail) allowed(optedOut map[string]int64, asked time.Time) bool {
@@ -55,7 +58,7 @@ type veto struct {
 // vetoed looks again, right before an attempt, at what may have changed while the email waited for its turn.
 func (b *batch) vetoed(ctx context.Context, m *mail) (*veto, error) {
 	if m.email.Expired(time.Now()) {
-		return &veto{stats.Expired, expiredReason}, nil
+		return &expiredVeto, nil
 	}
 	if b.w.deps.Prefs == nil || time.Since(m.asked) < askAgain {
 		return nil, nil
@@ -66,9 +69,9 @@ func (b *batch) vetoed(ctx context.Context, m *mail) (*veto, error) {
 	case err != nil:
 		return nil, err
 	case !m.allowed(optedOut, asked):
-		return &veto{stats.OptedOut, optedOutReason}, nil
+		return &optedOutVeto, nil
 	case m.email.Expired(time.Now()):
-		return &veto{stats.Expired, expiredReason}, nil
+		return &expiredVeto, nil
 	}
 	return nil, nil
 }

@@ -51,6 +51,34 @@ func (b *batch) lookup(mails []*mail) error {
 	return nil
 }
 
+// unrecorded tells whether a mail that is to end without an attempt has no record, or one that is known: else what it ends
+// as would not be written. A first delivery that has a record after all goes round again, to be judged by it first.
+func (b *batch) unrecorded(m *mail) bool {
+	if b.w.deps.Stats == nil || m.known || m.attempts > 0 {
+		return true
+	}
+	rec, err := b.w.lookups.do(b.waiting, m.id())
+	if err != nil {
+		b.w.complain(b.waiting, err, "look up email")
+		if b.waiting.Err() == nil {
+			b.w.later(b.jobs, m, backoff(m.Deliveries))
+		}
+		return false
+	}
+	if m.remember(rec); rec == nil {
+		return true
+	}
+	b.repeat(m)
+	return false
+}
+
+// drop ends a mail that is not to be sent.
+func (b *batch) drop(m *mail, v veto) {
+	if b.unrecorded(m) {
+		b.w.drop(b.jobs, m, v.state, v.why)
+	}
+}
+
 // judge finishes the mails that the ledger proves are done with, and makes those wait whose outcome may yet show.
 func (b *batch) judge(m *mail) bool {
 	if m.rec == nil {

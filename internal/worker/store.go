@@ -74,6 +74,19 @@ func (w *Worker) writeAttempts(ctx context.Context, attempts []stats.Attempt) (w
 	return won, err
 }
 
+// readRecords is what the group of unrecorded does.
+func (w *Worker) readRecords(ctx context.Context, ids []job.ID) ([]*stats.Record, error) {
+	list := make([]*stats.Record, len(ids))
+	err := w.stored(ctx, "lookup", func(ctx context.Context) error {
+		records, err := w.deps.Stats.Lookup(ctx, ids)
+		for i, id := range ids {
+			list[i] = records[id]
+		}
+		return err
+	})
+	return list, err
+}
+
 func (w *Worker) writeSettlements(ctx context.Context, settlements []stats.Settlement) ([]struct{}, error) {
 	err := w.stored(ctx, "settle", func(ctx context.Context) error {
 		return w.deps.Stats.Settle(ctx, settlements)

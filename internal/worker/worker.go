@@ -69,6 +69,7 @@ type Worker struct {
 	begins   *group[stats.Attempt, bool]
 	settles  *group[stats.Settlement, struct{}]
 	asks     *group[[]string, map[string]int64]
+	lookups  *group[job.ID, *stats.Record]
 	tokens   tokens
 	pauses   *pauses
 	evidence *evidence
@@ -102,6 +103,7 @@ func New(cfg Config, deps Deps, log zerolog.Logger, reg prometheus.Registerer) (
 	w.begins = newGroup(groupSize, groupFlights, w.pace, w.writeAttempts)
 	w.settles = newGroup(groupSize, groupFlights, w.pace, w.writeSettlements)
 	w.asks = newGroup(groupSize, groupFlights, w.pace, w.readFlags)
+	w.lookups = newGroup(groupSize, groupFlights, w.pace, w.readRecords)
 	return w, nil
 }
 
@@ -147,6 +149,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	w.begins.wait()
 	w.settles.wait()
 	w.asks.wait()
+	w.lookups.wait()
 	return err
 }
 

@@ -44,6 +44,13 @@ func (s State) final() bool { return slices.Contains(finals, s) }
 
 var finals = []State{Rejected, OptedOut, Expired, Dead}
 
+// What a requeue settles a mail as Retrying for. The reasons of later settlements go on after RequeuedUnknown, so that
+// it stays known that SendGrid may have the mail.
+const (
+	Requeued        = "requeued"
+	RequeuedUnknown = "requeued after an unknown outcome"
+)
+
 // The bits of Record.StateFlags, as postmaster 0.4.0 had them.
 const (
 	FlagDelivered    int64 = 2
