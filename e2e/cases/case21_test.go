@@ -21,11 +21,11 @@ import (
 	"github.com/levenlabs/postmaster/internal/testenv/process"
 )
 
-// delaySyncs makes each fdatasync of a program take that much longer, until stop is called or the test ends.
-func delaySyncs(t *testing.T, p *process.Process, d time.Duration) (stop func()) {
+// injectSyncs has strace do something to each fdatasync of a program, until stop is called or the test ends.
+func injectSyncs(t *testing.T, p *process.Process, what string) (stop func()) {
 	t.Helper()
 	cmd := exec.Command(testenv.Program(t, "strace"), "-f", "-p", strconv.Itoa(p.Cmd.Process.Pid), "-e", "trace=fdatasync",
-		"-e", fmt.Sprintf("inject=fdatasync:delay_enter=%d", d.Microseconds()), "-o", "/dev/null")
+		"-e", "inject=fdatasync:"+what, "-o", "/dev/null")
 	stderr, err := cmd.StderrPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -55,7 +55,7 @@ func okqdOnSlowDisk(t *testing.T, syncTime time.Duration) (p *process.Process, c
 			t.Fatal(err)
 		}
 	}
-	return p, c, delaySyncs(t, p, syncTime)
+	return p, c, injectSyncs(t, p, fmt.Sprintf("delay_enter=%d", syncTime.Microseconds()))
 }
 
 // On a disk whose sync takes longer than the slack of a lease, QRPOP once renewed the lease for ever and never answered.
