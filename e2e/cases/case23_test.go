@@ -8,6 +8,7 @@ import (
 
 	"github.com/levenlabs/postmaster/internal/sandbox/faults"
 	"github.com/levenlabs/postmaster/internal/testenv"
+	"github.com/levenlabs/postmaster/internal/testenv/process"
 	"github.com/levenlabs/postmaster/pkg/job"
 	"github.com/levenlabs/postmaster/pkg/okq"
 )
@@ -61,6 +62,10 @@ func dieAgain(r *rig, atOnce bool) {
 		if !strings.Contains(shown, `"deaths":2`) || !strings.Contains(shown, id) {
 			t.Errorf("dead show %s: %s", id, shown)
 		}
+	}
+	show := process.Command("postmaster", append([]string{"email", "show", ids[0], "--okq-addr", r.okqd.Addr}, r.store()...)...)
+	if shown, err := show.CombinedOutput(); err != nil || !strings.Contains(string(shown), "email-dead, ready") {
+		t.Errorf("email show: %v %s", err, shown)
 	}
 }
 
