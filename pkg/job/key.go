@@ -33,7 +33,11 @@ var domains = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.Stric
 // Spellings returns the ways of writing address under which something may be stored: its key first, then with its domain
 // in Unicode, in lower case, and as given. Nearly every address has one or two.
 func Spellings(address string) []string {
-	key := Key(address)
+	lower := strings.ToLower(address)
+	if lower == address && isASCII(address) && !strings.Contains(address, "xn--") {
+		return []string{address}
+	}
+	key := Key(lower)
 	all := []string{key}
 	add := func(spelling string) {
 		for _, s := range all {
@@ -50,7 +54,7 @@ func Spellings(address string) []string {
 			add(unicode)
 		}
 	}
-	add(strings.ToLower(address))
+	add(lower)
 	add(address)
 	return all
 }

@@ -22,14 +22,16 @@ func (s *SQLite) Flags(ctx context.Context, addresses []string) (map[string]int6
 	return byAddress(addresses, byKey), nil
 }
 
-// flags returns what is stored under keys, and the addresses that have something stored under other spellings.
+// flags returns what is stored under keys, and the addresses that have something stored under other spellings. (Most files
+// have nothing there, and are not searched for it: that took a quarter of the time.)
 func (s *SQLite) flags(ctx context.Context, addresses []string) (map[string]int64, []string, error) {
 	list, err := json.Marshal(lowerSpellings(addresses))
 	if err != nil {
 		return nil, nil, err
 	}
 	rows, err := s.read.QueryContext(ctx, `SELECT address, f FROM emails WHERE f != 0 AND address IN (SELECT value FROM json_each(?1))
-		UNION ALL SELECT address, f FROM emails WHERE ck != '' AND ck IN (SELECT value FROM json_each(?1))`, string(list))
+		UNION ALL SELECT e.address, e.f FROM (SELECT 1 WHERE EXISTS (SELECT 1 FROM emails WHERE ck != '')) CROSS JOIN emails AS e
+			WHERE e.ck != '' AND e.ck IN (SELECT value FROM json_each(?1))`, string(list))
 	if err != nil {
 		return nil, nil, err
 	}
