@@ -21,13 +21,14 @@ func (b *bench) fold(ctx context.Context, n int) error {
 		var batch strings.Builder
 		for j := range each {
 			k := i + j
+			id := b.sent[k%len(b.sent)]
 			sep := byte(',')
 			if j == 0 {
 				sep = '['
 			}
 			batch.WriteByte(sep)
-			fmt.Fprintf(&batch, `{"event":%q,"email":"user@example.com","timestamp":%d,"pmStatsID":%q,"pmEnvID":"dev","sg_event_id":"e%d","sg_message_id":"m%d.recvd","ip":"127.0.0.1","useragent":"Mozilla/5.0"}`,
-				types[k/len(b.sent)%len(types)], time.Now().Unix(), b.sent[k%len(b.sent)], k, k)
+			fmt.Fprintf(&batch, `{"event":%q,"email":"user@example.com","timestamp":%d,"pmStatsID":%q,"pmEnvID":"production","pmFold":%q,"sg_event_id":"e%d","sg_message_id":"m%d.recvd","ip":"127.0.0.1","useragent":"Mozilla/5.0"}`,
+				types[k/len(b.sent)%len(types)], time.Now().Unix(), id, (&job.Email{ID: job.ID(id), To: "user@example.com"}).Fold(), k, k)
 		}
 		batch.WriteByte(']')
 		events = append(events, okq.Event{Queue: job.QueueStats, ID: string(job.NewID()), Contents: []byte(batch.String())})

@@ -248,7 +248,7 @@ func BenchmarkReadBatch(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := readBatch(body, arrival{}, f); err != nil {
+		if _, err := readBatch(body, arrival{at: time.Now()}, f); err != nil {
 			b.Fatal(err)
 		}
 	}
