@@ -3,6 +3,7 @@ package sendcontrol
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -211,6 +212,32 @@ func TestRefusedEmailsAreRejectedInAQuietSystem(t *testing.T) {
 	})
 }
 
+// So are those that were refused last, after all acceptances, if there were others like them.
+func TestTheLastRefusedEmailsAreRejectedInAQuietSystem(t *testing.T) {
+	for name, sender := range map[string]string{"of a sender": "bad@example.org", "with an answer": "shop@example.org"} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(r *rig) {
+				var bad []Email
+				for i := range 60 {
+					if i%5 == 4 {
+						bad = append(bad, r.email(sender))
+						r.post(bad[len(bad)-1], badKey)
+					} else {
+						r.post(r.email("shop@example.org"), ok)
+					}
+				}
+				for n := 1; len(bad) > 0; n++ {
+					if n > tolerated {
+						t.Fatalf("%d emails are never rejected", len(bad))
+					}
+					time.Sleep(time.Minute)
+					bad = slices.DeleteFunc(bad, func(e Email) bool { return r.post(e, badKey).Outcome == sendgrid.Rejected })
+				}
+			})
+		})
+	}
+}
+
 func TestASenderThatIsRefusedHoldsNoOther(t *testing.T) {
 	bubble(t, func(r *rig) {
 		for range 100 {
@@ -375,4 +402,25 @@ func TestIntervals(t *testing.T) {
 	if len(i.list) > maxIntervals {
 		t.Errorf("%d intervals are kept", len(i.list))
 	}
+}
+
+// An account that is refused for a moment, again and again, makes no email, sender or answer the fault of it, though the
+// refused emails are retried by other workers.
+func TestShortRefusalsOfTheAccountConvictNobody(t *testing.T) {
+	bubble(t, func(r *rig) {
+		for range 100 {
+			for i := range doubtAfter - 1 {
+				e := r.email(fmt.Sprintf("shop%d@example.org", i%2))
+				for range 3 {
+					if v := r.post(e, badKey); v.Outcome != sendgrid.Refused {
+						t.Fatalf("verdict %+v", v)
+					}
+				}
+			}
+			for range 20 {
+				r.post(r.email("main@example.org"), ok)
+				time.Sleep(time.Second)
+			}
+		}
+	})
 }

@@ -16,8 +16,8 @@ const (
 	doubtAfter = 10
 	// crowd is how many senders are refused in a row before those not yet refused wait for trials, too.
 	crowd = 50
-	// convicted is how many refusals of a sender, or with an answer, it takes until others that are accepted later make
-	// that sender, or that answer, the emails' own fault.
+	// convicted is how many emails of a sender, or with an answer, are refused again after others were accepted, until
+	// further acceptances make that sender, or that answer, the emails' own fault.
 	convicted = 3
 	// tolerated is how often an email is refused before it is at fault by itself.
 	tolerated = 5
@@ -55,11 +55,18 @@ type refusal struct {
 	n     int       // how often it was refused
 	times int       // the same, not counting repetitions that no acceptance lies between
 	began time.Time // when the POST of the latest that counts began
+
+	answer string // the key of its answer
 }
 
 // A cause is what refused emails have in common.
 type cause struct {
-	n     int       // refusals that count
+	first count // emails refused for the first time
+	again count // refusals of emails that were refused before others were accepted
+}
+
+type count struct {
+	n     int
 	began time.Time // when the POST began that made them enough
 }
 
@@ -73,6 +80,9 @@ func newEvidence() evidence {
 // accepted takes in an acceptance, and reports whether it vouches for the account as of the refusals in doubt.
 func (v *evidence) accepted(t *Turn) bool {
 	v.accept = latest(v.accept, t.began)
+	if was := v.refusals[t.email.ID]; was != nil {
+		delete(v.answers, was.answer) // it was not the email's fault
+	}
 	v.forget(t.email)
 	delete(v.senders, t.email.sender())
 	if len(v.emails) > 0 && t.began.Before(v.since) {
@@ -112,20 +122,27 @@ func (v *evidence) refused(t *Turn, r sendgrid.Result) (own bool, n int) {
 		v.refusals[t.email.ID] = one
 	}
 	sender, answer := find(v.senders, t.email.sender()), find(v.answers, answerKey(r))
-	if one.n++; one.n == 1 && !sender.convicted(v.accept) {
+	if one.n++; one.n == 1 {
+		sender.first.add(t)
+		answer.first.add(t)
+	}
+	suspect := sender.first.enough(v.accept) || answer.first.enough(v.accept)
+	if one.n == 1 && !suspect {
 		v.fresh++
 	}
 	if one.times == 0 || v.accept.After(one.began) {
 		one.times++
-		one.began = t.began
-		sender.add(t)
-		answer.add(t)
+		one.began, one.answer = t.began, answerKey(r)
+		if one.times >= 2 { // a first refusal may have been the account's, for a moment
+			sender.again.add(t)
+			answer.again.add(t)
+		}
 	}
 	switch {
 	case one.n >= 2 && (sender.convicted(v.accept) || answer.convicted(v.accept)):
 		own = true
 	case one.n >= tolerated:
-		own = one.times >= convicted || one.times >= 2 && v.fresh == 0
+		own = one.times >= convicted || one.times >= 2 && v.fresh == 0 || suspect
 	}
 	if one.times == 1 && !sender.convicted(v.accept) {
 		v.doubt(t, r)
@@ -152,14 +169,16 @@ func find(causes map[string]*cause, key string) *cause {
 	return causes[key]
 }
 
-func (c *cause) add(t *Turn) {
+func (c *count) add(t *Turn) {
 	if c.n++; c.n == convicted {
 		c.began = t.began
 	}
 }
 
-// convicted reports whether others were accepted after enough emails had been refused.
-func (c *cause) convicted(accept time.Time) bool { return c.n >= convicted && accept.After(c.began) }
+// enough reports whether others were accepted after enough emails had been refused.
+func (c *count) enough(accept time.Time) bool { return c.n >= convicted && accept.After(c.began) }
+
+func (c *cause) convicted(accept time.Time) bool { return c.again.enough(accept) }
 
 // answerKey is the same for answers that differ in nothing but numbers.
 func answerKey(r sendgrid.Result) string {
