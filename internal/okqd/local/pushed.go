@@ -33,7 +33,11 @@ func (o *pushOrder) find(n serial) (chunk, at int, found bool) {
 func (o *pushOrder) add(ev *event) {
 	last := len(o.chunks) - 1
 	if last < 0 || len(o.chunks[last]) == chunkSize && bySerial(o.chunks[last][chunkSize-1], ev.serial) < 0 {
-		o.chunks = append(o.chunks, append(make([]*event, 0, 8), ev))
+		room := chunkSize
+		if last < 0 {
+			room = 8 // most queues are short
+		}
+		o.chunks = append(o.chunks, append(make([]*event, 0, room), ev))
 		return
 	}
 	i, at, _ := o.find(ev.serial)

@@ -83,7 +83,8 @@ func (e *Engine) tell(ctx context.Context, t taken, rec eventRecord) {
 	}
 	ev := engine.Event{ID: rec.id, Contents: rec.contents, Deliveries: int(t.deliveries)}
 	if t.op.Kind == engine.Pop && t.op.Lease > 0 {
-		ev.Token = string(appendToken(nil, t.ev.serial, t.deliveries, t.leases))
+		var room [64]byte
+		ev.Token = string(appendToken(room[:0], t.ev.serial, t.deliveries, t.leases))
 	}
 	t.op.Events = append(t.op.Events, ev)
 	t.op.Err = nil
