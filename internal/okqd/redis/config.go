@@ -53,6 +53,14 @@ func (c *Config) AddAddrFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&c.TLSKey, "redis-tls-key", "", "key (PEM file) of --redis-tls-cert")
 }
 
+// addrFlag is the flag that says where Redis is.
+func (c *Config) addrFlag() string {
+	if c.SentinelAddr != "" {
+		return "--redis-sentinel-addr"
+	}
+	return "--redis-addr"
+}
+
 // Enabled tells whether the queues are to be in Redis.
 func (c *Config) Enabled() bool { return c.Addr != "" || c.SentinelAddr != "" }
 

@@ -40,7 +40,7 @@ func connect(cfg Config) (rueidis.Client, error) {
 	}
 	client, err := rueidis.NewClient(opt)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", to.flag, err)
+		return nil, fmt.Errorf("%s: %w", cfg.addrFlag(), err)
 	}
 	return client, nil
 }

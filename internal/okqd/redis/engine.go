@@ -42,8 +42,9 @@ func Open(cfg Config, log zerolog.Logger, reg prometheus.Registerer) (*Engine, e
 	ctx, cancel := context.WithTimeout(context.Background(), replyTimeout)
 	defer cancel()
 	e.guard = newGuard(client, log, reg)
-	err = e.guard.look(ctx)
-	if err == nil {
+	if err = e.guard.look(ctx); err != nil {
+		err = fmt.Errorf("%s: %w", cfg.addrFlag(), err)
+	} else {
 		err = e.members.enter(ctx, e.emptyIn)
 	}
 	if err != nil {

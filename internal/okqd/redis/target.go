@@ -14,7 +14,6 @@ import (
 
 // target is what the flags and the URLs among them say together.
 type target struct {
-	flag               string // that has the addresses
 	addrs              []string
 	username, password string
 	db                 int
@@ -23,10 +22,10 @@ type target struct {
 
 // target reads the flags. IMPORTANT: a URL may have a password in it, so no error repeats one.
 func (c *Config) target() (target, error) {
-	t := target{flag: "--redis-addr", username: c.Username, password: c.Password, db: c.DB}
+	t := target{username: c.Username, password: c.Password, db: c.DB}
 	list, secure := c.Addr, c.TLS || c.TLSCA != "" || c.TLSCert != "" || c.TLSKey != ""
 	if c.SentinelAddr != "" {
-		t.flag, list = "--redis-sentinel-addr", c.SentinelAddr
+		list = c.SentinelAddr
 	}
 	form := urlForm
 	if c.SentinelAddr != "" {
@@ -36,13 +35,13 @@ func (c *Config) target() (target, error) {
 		if c.SentinelAddr == "" && strings.Contains(addr, "://") {
 			overTLS, err := t.addURL(addr)
 			if err != nil {
-				return t, fmt.Errorf("%s: %w", t.flag, err)
+				return t, fmt.Errorf("%s: %w", c.addrFlag(), err)
 			}
 			secure = secure || overTLS
 			continue
 		}
 		if _, _, err := net.SplitHostPort(addr); err != nil || strings.Contains(addr, "@") {
-			return t, fmt.Errorf("%s: %s", t.flag, form)
+			return t, fmt.Errorf("%s: %s", c.addrFlag(), form)
 		}
 		t.addrs = append(t.addrs, addr)
 	}
