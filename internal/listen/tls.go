@@ -62,7 +62,7 @@ func (k *keeper) lookLocked() {
 		k.log.Error().Err(err).Msg("tls certificate not read again")
 		return
 	}
-	k.log.Info().Str("file", k.certFile).Msg("tls certificate read again")
+	k.log.Info().Msg("tls certificate read again")
 }
 
 func (k *keeper) load() error {

@@ -69,7 +69,7 @@ func (l *late) open(ctx context.Context, cfg Config, log zerolog.Logger) {
 			return
 		}
 		l.cause.Store(&err)
-		log.Error().Err(err).Dur("retry_ms", pause).Msg("store not open, will retry")
+		log.Error().Err(err).Dur("delay_ms", pause).Msg("store not open, will retry")
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
