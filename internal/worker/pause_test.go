@@ -194,7 +194,7 @@ func TestRefusedEmailsHoldNoOthers(t *testing.T) {
 			}
 			took := time.Since(began)
 			t.Logf("the good took %v", took)
-			if took > 10*time.Second {
+			if took > 40*time.Second { // they used to wait without end; most of it is the enqueueing
 				t.Errorf("the good took %v", took)
 			}
 			r.eventually("the bad are dead letters", func() bool {
