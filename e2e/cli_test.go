@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/levenlabs/postmaster/internal/testenv/process"
 )
@@ -69,16 +70,19 @@ func TestABusyPortIsOneLineAndExit1(t *testing.T) {
 	}
 }
 
-func TestAnUnreachableMongoIsOneLineAndExit1(t *testing.T) {
+func TestAnUnreachableMongoIsWaitedForAndItsPasswordNotTold(t *testing.T) {
 	t.Parallel()
 	for _, binary := range []string{"pm-api", "pm-worker", "postmaster"} {
 		t.Run(binary, func(t *testing.T) {
 			t.Parallel()
 			args := append(all(t)[binary], "--ops-addr", "127.0.0.1:0", "--mongo-addr", "mongodb://user:geheim@127.0.0.1:1/")
-			refused(t, "--mongo-addr", binary, nil, args...)
-			cmd := process.Command(binary, args...)
-			if out, _ := cmd.CombinedOutput(); strings.Contains(string(out), "geheim") {
-				t.Errorf("the password is in %q", out)
+			p := process.Start(t, 1, binary, args...) // its ops endpoint
+			process.Eventually(t, time.Minute, "the store is named in the log", func() bool { return strings.Contains(p.Log(), "127.0.0.1:1") })
+			if code := p.Stop(); code != 0 {
+				t.Errorf("exit %d after SIGTERM, want 0", code)
+			}
+			if strings.Contains(p.Log(), "geheim") {
+				t.Errorf("the password is in %q", p.Log())
 			}
 		})
 	}
