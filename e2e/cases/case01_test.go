@@ -45,8 +45,8 @@ func (r *rig) startServe(env []string, args ...string) {
 	r.t.Helper()
 	r.api = process.New(r.t, "postmaster", args...)
 	r.api.Env = append(env, "POSTMASTER_SENDGRID_URL="+r.sendgrid.URL(), "POSTMASTER_LISTEN_ADDR="+anywhere, "POSTMASTER_WEBHOOK_ADDR="+anywhere,
-		"POSTMASTER_OKQD_LISTEN_ADDR="+anywhere, "POSTMASTER_OPS_ADDR="+anywhere)
-	r.api.Run(4)
+		"POSTMASTER_OKQD_LISTEN_ADDR="+anywhere, "POSTMASTER_OPS_ADDR="+anywhere, "POSTMASTER_CONSOLE_ADDR="+anywhere)
+	r.api.Run(5)
 	r.api.Addr = r.api.Addrs["api"]
 	if err := r.sendgrid.SetWebhookURL("http://" + r.api.Addrs["webhook"] + "/"); err != nil {
 		r.t.Fatal(err)

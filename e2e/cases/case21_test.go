@@ -77,14 +77,14 @@ func TestCase21SlowDiskAnswersAndLeasesEnd(t *testing.T) {
 			}
 			event, took := pop()
 			r.came("QRPOP %s after %v", event, took.Round(10*time.Millisecond))
-			if event != "[[a x 1]]" || took > 4*syncTime+time.Second {
+			if !strings.HasPrefix(event, "[[a x 1") || took > 4*syncTime+time.Second {
 				t.Errorf("QRPOP: %s after %v", event, took)
 			}
 			told := time.Now()
 
 			leave(t, p.Addr, command("QRPOP", "q", "EX", "3600"))
 			eventually(t, 20*time.Second, "the event of a client that left is ready again", func() bool { return status(t, c) == "[[q 4 1 0]]" })
-			if event, _ := pop(); event != "[[b x 1]]" {
+			if event, _ := pop(); !strings.HasPrefix(event, "[[b x 1") {
 				t.Errorf("after its client left: %s", event)
 			}
 

@@ -58,9 +58,10 @@ func newConn(s *Server, nc net.Conn) *conn {
 	if !authed {
 		limits = unauthenticatedLimits()
 	}
+	limit := connlimit.ConnOf(nc)
 	return &conn{
-		left: func() bool { return clientLeft(nc) },
-		srv:  s, nc: nc, id: id, authed: authed, limit: connlimit.ConnOf(nc),
+		left: func() bool { return clientLeft(limit.Conn) }, // the TCP connection, under TLS too
+		srv:  s, nc: nc, id: id, authed: authed, limit: limit,
 		log: s.log.With().Int64("conn", id).Stringer("addr", nc.RemoteAddr()).Logger(),
 		r:   resp.NewReader(nc, limits), w: resp.NewWriter(writerOf(nc)),
 	}
