@@ -161,7 +161,7 @@ func TestCase23KillsWhileRequeueing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.startAPI()
-	r.startWorker("--lease", "3s", "--send-timeout", "2s", "--drain-wait", "3s")
+	r.startWorker("--lease", "3s", "--send-timeout", "2s", "--drain-wait", "3s", "--evidence-wait", "2s")
 	client := r.queue()
 	if err := r.sendgrid.SetFaults(faults.Always(faults.BadRequest)); err != nil {
 		t.Fatal(err)

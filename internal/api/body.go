@@ -28,6 +28,7 @@ const (
 // every body has to keep a pace.
 type bodies struct {
 	max     int64
+	spare   int64 // of the budget, beside the largest body
 	room    *semaphore.Weighted
 	wait    time.Duration              // how long a body waits for room
 	grace   time.Duration              // the time of a body beside that of its size
@@ -38,8 +39,10 @@ type bodies struct {
 }
 
 func newBodies(limit, held int64) *bodies {
+	largest := limit + int64(idRoom) + 1
+	held = max(held, largest) // alone, the largest body always has room
 	return &bodies{
-		max: limit, room: semaphore.NewWeighted(held), wait: roomWait, grace: readGrace,
+		max: limit, spare: held - largest, room: semaphore.NewWeighted(held), wait: roomWait, grace: readGrace,
 		window:  connlimit.Pace{Bytes: 64 << 10, Window: 5 * time.Second},
 		reclaim: func(*connlimit.Conn) bool { return false },
 		tiny:    sync.Pool{New: func() any { return new([tinyBody]byte) }},
@@ -206,6 +209,7 @@ func (b *bodies) takeAnswers(ctx context.Context, calls int) (release func(), er
 		return nothing, nil
 	}
 	n := 2 * min(int64(calls)*maxAnswer, maxAnswers+batchAtOnce*maxAnswer) // one by one, and then as one
+	n = min(n, b.spare)                                                    // alone, a batch always has room
 	ctx, cancel := context.WithTimeout(ctx, b.wait)
 	defer cancel()
 	if err := b.room.Acquire(ctx, n); err != nil {

@@ -83,9 +83,11 @@ func crossOrigin(r *http.Request) bool {
 	return r.Header.Get("Sec-Fetch-Mode") != "navigate"
 }
 
+// fromBrowser reports whether a browser sent the request. Sec-Fetch-Mode alone proves nothing: Node's fetch sends it, and
+// no browser sends it without Sec-Fetch-Site.
 func fromBrowser(h http.Header) bool {
 	for name := range h {
-		if name == "Origin" || strings.HasPrefix(name, "Sec-Fetch-") {
+		if name == "Origin" || strings.HasPrefix(name, "Sec-Fetch-") && name != "Sec-Fetch-Mode" {
 			return true
 		}
 	}

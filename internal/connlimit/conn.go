@@ -88,20 +88,23 @@ func (c *Conn) Wrong(ctx context.Context) (closing bool) {
 	return closing
 }
 
-// evict closes a stranger in favour of somebody else.
+// evict closes a stranger in favour of somebody else. It does nothing to one that was admitted meanwhile.
 func (c *Conn) evict(reason string) {
-	c.listener.metrics.Closed.WithLabelValues(reason).Inc()
+	l := c.listener
+	l.mu.Lock()
+	if !c.stranger {
+		l.mu.Unlock()
+		return
+	}
+	l.removeLocked(c)
+	l.mu.Unlock()
+	l.metrics.Closed.WithLabelValues(reason).Inc()
 	c.Close()
 }
 
 // expire closes a connection that has not been admitted in time.
 func (c *Conn) expire() {
-	c.listener.mu.Lock()
-	stranger := c.stranger
-	c.listener.mu.Unlock()
-	if stranger {
-		c.evict(reasonTime)
-	}
+	c.evict(reasonTime)
 }
 
 // begin notes that an HTTP request begins; rest that it has ended. From then on the connection is a stranger again:

@@ -6,6 +6,7 @@ import (
 	"net/url"
 
 	"github.com/levenlabs/postmaster/internal/browserguard"
+	"github.com/levenlabs/postmaster/internal/listen"
 )
 
 type userKey struct{}
@@ -55,7 +56,7 @@ func (c *Console) admit(r *http.Request) (user, bool) {
 		}
 	}
 	if c.gate.open() {
-		return user{Name: "local", Role: operator}, openGuard.Check(r) == nil
+		return user{Name: "local", Role: operator}, listen.IsLoopback(r.Host) && openGuard.Check(r) == nil
 	}
 	return c.loggedIn(r)
 }

@@ -95,6 +95,11 @@ func (c *Console) renderLogin(w http.ResponseWriter, status int, v loginView) {
 func (c *Console) formLogin(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	v := loginView{Name: strings.TrimSpace(r.PostFormValue("name")), Next: ownPath(r.PostFormValue("next"))}
+	if v.Name == "" || len(v.Name) > maxUserName { // before anything is remembered of it
+		v.Error = "Give your name, in up to 64 letters: the log will say who did what."
+		c.renderLogin(w, http.StatusBadRequest, v)
+		return
+	}
 	if !c.gate.throttle.allow(r, v.Name) {
 		v.Error = "Too many logins are being tried. Wait a moment."
 		c.renderLogin(w, http.StatusTooManyRequests, v)
@@ -112,10 +117,6 @@ func (c *Console) formLogin(w http.ResponseWriter, r *http.Request) {
 			v.Error = "That is not the password."
 		}
 		c.renderLogin(w, http.StatusForbidden, v)
-		return
-	case v.Name == "" || len(v.Name) > maxUserName:
-		v.Error = "Give your name, in up to 64 letters: the log will say who did what."
-		c.renderLogin(w, http.StatusBadRequest, v)
 		return
 	}
 	if err := c.sessions.start(w, r, u); err != nil {

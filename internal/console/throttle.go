@@ -1,6 +1,7 @@
 package console
 
 import (
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -18,7 +19,7 @@ type throttle struct {
 const (
 	loginsPerSecond, loginBurst = 0.2, 5 // for a name
 	peerPerSecond, peerBurst    = 2, 30
-	// maxThrottled bounds the memory. Beyond it all is forgotten.
+	// maxThrottled bounds the memory. Beyond it those who may try again anyway are forgotten, and then all.
 	maxThrottled = 10_000
 )
 
@@ -34,6 +35,9 @@ func (t *throttle) allow(r *http.Request, name string) bool {
 func (t *throttle) limit(key string, perSecond rate.Limit, burst int) *rate.Limiter {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if len(t.limits) >= maxThrottled {
+		maps.DeleteFunc(t.limits, func(_ string, l *rate.Limiter) bool { return l.Tokens() >= float64(l.Burst()) })
+	}
 	if t.limits == nil || len(t.limits) >= maxThrottled {
 		t.limits = make(map[string]*rate.Limiter)
 	}

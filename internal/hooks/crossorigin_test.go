@@ -14,7 +14,7 @@ func TestAWebPagePostsNoEvents(t *testing.T) {
 		"with an origin alone":  {"Origin": {"https://evil.example"}},
 		"of our origin":         {"Sec-Fetch-Site": {"same-origin"}, "Origin": {in.url}},
 		"of a host it rebound":  {"Host": {"evil.example"}},
-		"without a credential…": {"Sec-Fetch-Mode": {"no-cors"}},
+		"without a credential…": {"Sec-Fetch-Dest": {"empty"}},
 	} {
 		if got := postFrom(t, in, headers); got != 403 {
 			t.Errorf("%s: %d, want 403", name, got)

@@ -194,7 +194,7 @@ func (c *conn) flush() error {
 	if err := c.nc.SetWriteDeadline(time.Now().Add(c.srv.cfg.WriteTimeout)); err != nil {
 		return err
 	}
-	if c.held > freeSize {
+	if c.held > 0 {
 		defer c.srv.replies.flushing(c)()
 	}
 	defer c.releaseReplies()

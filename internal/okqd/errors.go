@@ -22,6 +22,7 @@ const (
 	errUnexpected      = "ERR unexpected server-side error"
 	errTooManyClients  = "ERR max number of clients reached"
 	errNoMemory        = "ERR too busy to take a command of this size"
+	errNoReplyMemory   = "ERR too busy to give contents of this size"
 	errDBIndex         = "ERR DB index is out of range"
 	errSyntax          = "ERR syntax error"
 	errNoCluster       = "ERR This instance has cluster support disabled"
@@ -42,6 +43,8 @@ func errorReply(op *engine.Op) string {
 		return errMissingArgs
 	case errors.Is(err, engine.ErrDuplicate):
 		return errDuplicate + cmp.Or(string(op.NewID), string(op.ID))
+	case errors.Is(err, engine.ErrNoRoom):
+		return errNoReplyMemory
 	case errors.Is(err, engine.ErrBusy):
 		return errTooBusy
 	case errors.Is(err, engine.ErrDiskFull):

@@ -3,6 +3,7 @@ package okqd
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/levenlabs/postmaster/internal/okqd/engine"
 	"github.com/levenlabs/postmaster/internal/okqd/resp"
@@ -22,6 +23,8 @@ const (
 	execBudget = 1 << 20
 	// flushSize is when replies are written although more will follow.
 	flushSize = 256 << 10
+	// flushAfter is the same for the time that the engine took: a lease is told late by as much as its reply waits.
+	flushAfter = 5 * time.Millisecond
 )
 
 var pipelines = sync.Pool{New: func() any { return &pipeline{room: engine.Room{Budget: execBudget}} }}
@@ -30,7 +33,7 @@ var pipelines = sync.Pool{New: func() any { return &pipeline{room: engine.Room{B
 func (c *conn) later() *pipeline {
 	if c.pipeline == nil {
 		c.pipeline = pipelines.Get().(*pipeline)
-		c.pipeline.room.Left = c.left
+		c.pipeline.room.Left, c.pipeline.room.Reserve = c.left, c.reserveReply
 	}
 	return c.pipeline
 }
@@ -55,15 +58,11 @@ func (c *conn) execute(ctx context.Context) {
 	}
 	done := 0
 	for done < len(p.ops) {
-		n, err := c.exec(ctx, p, done)
-		if err != nil {
-			c.w.Error(errNoMemory)
-			c.closing = true // with the rest not begun
-			break
-		}
+		began := time.Now()
+		n := c.exec(ctx, p, done)
 		c.srv.metrics.count(p.ops[done : done+n])
 		done += n
-		if done < len(p.ops) && c.w.Size() <= flushSize {
+		if done < len(p.ops) && c.w.Size() <= flushSize && c.held == 0 && time.Since(began) < flushAfter {
 			continue
 		}
 		if c.flush() != nil {
@@ -78,45 +77,35 @@ func (c *conn) execute(ctx context.Context) {
 	if cap(p.room.Buf) > flushSize {
 		p.room.Buf = nil
 	}
-	p.room.Buf, p.room.Left = p.room.Buf[:0], nil
+	p.room.Buf, p.room.Left, p.room.Reserve = p.room.Buf[:0], nil, nil
 	c.pipeline = nil
 	pipelines.Put(p)
 }
 
-// exec has the engine carry out ops from done on, as many as it does at once, and writes their replies. Their memory
-// counts until they are flushed.
-func (c *conn) exec(ctx context.Context, p *pipeline, done int) (n int, err error) {
+// exec has the engine carry out ops from done on, as many as it does at once, and writes their replies. The memory of
+// large ones counts until they are flushed.
+func (c *conn) exec(ctx context.Context, p *pipeline, done int) (n int) {
 	ops := p.ops[done:]
-	var reserved int64
-	if c.expectContents(ops) {
-		if reserved, err = c.srv.replies.reserve(ctx); err != nil {
-			return 0, err
-		}
-	}
-	before := c.w.Size()
+	before, held := c.w.Size(), c.held
 	n = c.srv.engine.Exec(ctx, ops, &p.room)
 	for i := range n {
 		c.reply(&ops[i], p.replies[done+i])
 	}
-	if reserved > 0 {
-		size := int64(c.w.Size() - before)
-		c.srv.replies.adjust(reserved, size)
+	if size := int64(c.w.Size()-before) - (c.held - held); size > freeSize { // what the engine did not reserve
+		c.srv.replies.take(size)
 		c.held += size
 	}
-	return n, nil
+	return n
 }
 
-// expectContents reports whether replies to ops have contents, and tells the size of large ones that are pushed.
-func (c *conn) expectContents(ops []engine.Op) (contents bool) {
-	for i := range ops {
-		switch ops[i].Kind {
-		case engine.Push:
-			c.srv.replies.expect(len(ops[i].Contents))
-		case engine.Pop, engine.Peek, engine.Find:
-			contents = true
-		}
+// reserveReply waits for memory for contents that the engine is about to read.
+func (c *conn) reserveReply(ctx context.Context, size int) error {
+	if size <= freeSize {
+		return nil
 	}
-	return contents
+	got, err := c.srv.replies.reserve(ctx, int64(size))
+	c.held += got
+	return err
 }
 
 func (c *conn) reply(op *engine.Op, reply replyFunc) {

@@ -81,6 +81,9 @@ type Room struct {
 	// Left tells whether the caller has left. An engine that had to wait for long asks before it gives events, and keeps
 	// them if so. nil: it has not.
 	Left func() bool
+	// Reserve waits for memory for contents of this size. An engine that knows the size calls it before it reads them,
+	// and answers ErrNoRoom for what it gives if that fails. nil: there is room for any.
+	Reserve func(ctx context.Context, size int) error
 }
 
 // Op is one thing to do, and then its outcome. The byte slices are the caller's: an engine copies what it keeps.
@@ -154,6 +157,7 @@ func (r Row) Total() int { return r.Ready + r.Leased + r.Delayed }
 var (
 	ErrDuplicate = errors.New("an event with this id is in the queue")
 	ErrBusy      = errors.New("too busy")
+	ErrNoRoom    = errors.New("no memory for the contents")
 	ErrDiskFull  = errors.New("disk full")
 	ErrEvicts    = errors.New("the store may evict events")
 	ErrCursor    = errors.New("not a cursor")

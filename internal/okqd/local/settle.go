@@ -18,7 +18,7 @@ func (e *Engine) settle(ctx context.Context, x *execution, ops []engine.Op, newe
 	for err == nil && len(x.leases) > 0 && e.now()-x.now > int64(x.margin) {
 		err = e.wait(ctx, e.renewLeases(x))
 	}
-	if err == nil && len(x.taken) > 0 {
+	if err == nil && len(x.taken) > 0 && e.reserve(ctx, x) {
 		e.readContents(ctx, x)
 		if late() && x.room.Left != nil && x.room.Left() {
 			err = errLeft
@@ -38,6 +38,25 @@ func (e *Engine) settle(ctx context.Context, x *execution, ops []engine.Op, newe
 	if len(x.leases) > 0 && late() {
 		e.moveDeadlines(x)
 	}
+}
+
+// reserve waits for memory for what was taken. Without it, that is ready again and its ops fail; others are done.
+func (e *Engine) reserve(ctx context.Context, x *execution) bool {
+	if x.room.Reserve == nil {
+		return true
+	}
+	size := 0
+	for _, t := range x.taken {
+		size += int(t.recordSize)
+	}
+	if x.room.Reserve(ctx, size) == nil {
+		return true
+	}
+	e.takeBack(x)
+	for _, t := range x.taken {
+		t.op.Result = engine.Result{Err: engine.ErrNoRoom}
+	}
+	return false
 }
 
 // lease is a lease that an execution gave and has not told yet.
@@ -99,7 +118,7 @@ func (e *Engine) takeBack(x *execution) {
 	now := e.now()
 	for _, t := range slices.Backward(x.taken) {
 		switch {
-		case t.op.Kind != engine.Pop || t.ev.deliveries != t.deliveries:
+		case t.op.Kind != engine.Pop || t.ev.deliveries != t.deliveries || t.op.Lease > 0 && t.ev.leases != t.leases:
 			continue
 		case t.ev.state == leased:
 			e.due.remove(t.ev)

@@ -77,6 +77,17 @@ func (e *Engine) moveAcross(ctx context.Context, op *engine.Op, from, to run) {
 	to = run{queue: to.queue, partition: to.partition}
 	to.add(part{op: &push})
 	e.execRuns(ctx, []run{to}, new(leases))
+	if push.Err != nil && !errors.Is(push.Err, engine.ErrDuplicate) && !errors.Is(push.Err, engine.ErrDiskFull) {
+		// It may have been carried out. IMPORTANT: then the claim must not be given up, or both would be there for good.
+		there, err := e.one(ctx, to, "find", string(op.NewID)).ToArray()
+		if err != nil {
+			op.Err = errors.Join(push.Err, err) // until the claim ends
+			return
+		}
+		if len(there) > 0 {
+			push.Err = nil
+		}
+	}
 	if push.Err != nil {
 		op.Err = push.Err
 		e.one(ctx, from, "redo", string(op.ID), token, strconv.FormatInt(delayed, 10), "1") // or else the lease's end

@@ -43,7 +43,9 @@ func notDone(err error) bool {
 // patiently does what may be done twice until it works, or ctx or failoverWait ends.
 func patiently(ctx context.Context, do func(context.Context) error) error {
 	for giveUp := time.Now().Add(failoverWait); ; {
-		err := do(context.WithoutCancel(ctx))
+		doing, cancel := context.WithTimeout(context.WithoutCancel(ctx), waitTimeout+replyTimeout)
+		err := do(doing)
+		cancel()
 		if err == nil || time.Now().After(giveUp) || !sleep(ctx, retryEvery) {
 			return err
 		}

@@ -56,8 +56,12 @@ type answer struct {
 // it does or ctx or failoverWait ends. What is under way when ctx ends is waited for: its outcome is somebody's answer.
 // An answer is an error if fewer than replicas have what the calls did.
 func (s script) exec(ctx context.Context, calls []call, replicas int) []answer {
-	sending := context.WithoutCancel(ctx)
-	answers := s.send(sending, calls, replicas)
+	send := func(calls []call) []answer {
+		sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), waitTimeout+replyTimeout) // a master may vanish without a word
+		defer cancel()
+		return s.send(sending, calls, replicas)
+	}
+	answers := send(calls)
 	for giveUp := time.Now().Add(failoverWait); ; {
 		var again []int
 		var some []call
@@ -69,7 +73,7 @@ func (s script) exec(ctx context.Context, calls []call, replicas int) []answer {
 		if len(again) == 0 || time.Now().After(giveUp) || !sleep(ctx, retryEvery) {
 			return answers
 		}
-		for i, answer := range s.send(sending, some, replicas) {
+		for i, answer := range send(some) {
 			answers[again[i]] = answer
 		}
 	}
