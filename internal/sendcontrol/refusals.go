@@ -62,7 +62,7 @@ type refusal struct {
 // A cause is what refused emails have in common.
 type cause struct {
 	first count // emails refused for the first time
-	again count // refusals of emails that were refused before others were accepted
+	again count // emails refused again after others were accepted
 }
 
 type count struct {
@@ -133,7 +133,7 @@ func (v *evidence) refused(t *Turn, r sendgrid.Result) (own bool, n int) {
 	if one.times == 0 || v.accept.After(one.began) {
 		one.times++
 		one.began, one.answer = t.began, answerKey(r)
-		if one.times >= 2 { // a first refusal may have been the account's, for a moment
+		if one.times == 2 { // a first refusal may have been the account's, for a moment
 			sender.again.add(t)
 			answer.again.add(t)
 		}

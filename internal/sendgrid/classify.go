@@ -44,7 +44,7 @@ func classify(resp *rest.Response, now time.Time) Result {
 	case r.Outcome == Limited:
 		r.Until = limitEnd(header, now)
 	case resp.StatusCode == http.StatusForbidden:
-		r.Outcome = forbidden(r.Errors)
+		r.Outcome = forbidden(listedErrors(resp)) // a page of a proxy's is about no email, whatever its words
 	}
 	return r
 }

@@ -113,6 +113,7 @@ func TestAnswersAreClassified(t *testing.T) {
 		{"403 sender", status(403, `{"errors":[{"message":"The from address does not match a verified Sender Identity.","field":"from"}]}`), Rejected},
 		{"403 blocked", status(403, `{"errors":[{"message":"You have been temporarily blocked due to repeated bad requests"}]}`), Refused},
 		{"403 not JSON", status(403, "<html>forbidden"), Refused},
+		{"403 of a proxy", status(403, "<html>Requests from address 203.0.113.7 are blocked"), Refused},
 		{"404", status(404, `{"errors":[{"message":"no"}]}`), Refused},
 		{"405", status(405, `{"errors":[{"message":"no"}]}`), Refused},
 		{"406", status(406, `{"errors":[{"message":"no"}]}`), Refused},

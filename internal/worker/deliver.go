@@ -169,7 +169,9 @@ func (b *batch) keepRate(m *mail) bool {
 // in between would leave a mail that nobody remembers having sent.
 func (w *Worker) conclude(b *batch, m *mail, r sendgrid.Result, v sendcontrol.Verdict) {
 	took := time.Since(m.attempted)
-	w.addFailing(m)
+	if v.Outcome == sendgrid.NotSent && !v.Stopped { // refusals, limits and outages are not the email's time
+		w.addFailing(m)
+	}
 	w.m.outcomes.WithLabelValues(r.Outcome.String()).Inc()
 	switch v.Outcome {
 	case sendgrid.Accepted:

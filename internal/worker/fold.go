@@ -42,8 +42,8 @@ func (w *Worker) handleEvents(ctx context.Context, batch []*okq.Delivery) {
 	w.log.Debug().Int("events", len(events)).Int("batches", len(decoded)).Msg("folded")
 }
 
-// unfolded repeats each delivery alone after an error about one of their documents, so that the others do not wait. One
-// that fails alone is released with a growing delay.
+// unfolded repeats each delivery alone after an error about one of their documents, so that the others do not wait. Of one
+// that fails alone each event is folded by itself, and it is released with a growing delay: folding is idempotent.
 func (w *Worker) unfolded(ctx context.Context, batch []*okq.Delivery, err error) {
 	if len(batch) > 1 && ctx.Err() == nil {
 		for _, d := range batch {
@@ -51,8 +51,24 @@ func (w *Worker) unfolded(ctx context.Context, batch []*okq.Delivery, err error)
 		}
 		return
 	}
+	if ctx.Err() == nil {
+		w.foldApart(ctx, batch[0])
+	}
 	w.complain(ctx, err, "fold events")
 	w.postpone(ctx, batch)
+}
+
+// foldApart folds those events of a delivery that the store takes. Why it does not take the others is known already.
+func (w *Worker) foldApart(ctx context.Context, d *okq.Delivery) {
+	events, err := w.decodeEvents(d.ID, d.Contents)
+	if err != nil || len(events) < 2 {
+		return
+	}
+	for i := range events {
+		if w.fold(ctx, events[i:i+1]) != nil && ctx.Err() != nil {
+			return
+		}
+	}
 }
 
 // clockSkew is how far ahead of ours SendGrid's clock may be.

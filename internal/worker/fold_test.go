@@ -211,3 +211,28 @@ func TestAnErrorAboutADocumentDelaysOnlyItsEvents(t *testing.T) {
 	r.store.failOn(odd.ID, nil)
 	r.eventually("the odd one folds", func() bool { return delivered(odd) })
 }
+
+// An error about one email's document keeps no event of the same POST from being folded.
+func TestAnErrorAboutADocumentSparesTheEventsOfItsPost(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	odd, good := r.mail("odd@example.com"), r.mail("a@example.com")
+	r.enqueue(odd, good)
+	stop := r.start()
+	r.ends2(odd, stats.Accepted)
+	r.ends2(good, stats.Accepted)
+	stop()
+	r.store.failOn(odd.ID, mongo.CommandError{Code: 2, Message: "BadValue"})
+	event := func(e *job.Email) string {
+		return fmt.Sprintf(`{"event":"delivered","email":%q,"timestamp":%d,"pmStatsID":%q,"pmEnvID":"test"}`, e.To, time.Now().Unix(), e.ID)
+	}
+	r.push(job.QueueStats, string(job.NewID()), "["+event(odd)+","+event(good)+"]")
+	r.start()
+	delivered := func(e *job.Email) bool { return r.record(e.ID).StateFlags&stats.FlagDelivered != 0 }
+	r.eventually("the other event folds", func() bool { return delivered(good) })
+	if delivered(odd) {
+		t.Error("the odd one folded")
+	}
+	r.store.failOn(odd.ID, nil)
+	r.eventually("the odd one folds", func() bool { return delivered(odd) })
+}

@@ -205,7 +205,7 @@ func (g *guard) refusePushes(ops []engine.Op) {
 		return
 	}
 	for i := range ops {
-		if ops[i].Kind == engine.Push {
+		if k := ops[i].Kind; k == engine.Push || k == engine.Move || k == engine.Replace {
 			ops[i].Kind, ops[i].Err = engine.None, err
 		}
 	}
