@@ -53,7 +53,10 @@ func startBackfill(ctx context.Context, emails *mongo.Collection, log zerolog.Lo
 		if err := b.pages(ctx); err != nil || isComplete {
 			return err
 		}
-		return b.index(ctx)
+		if err := b.index(ctx); err != nil {
+			return err
+		}
+		return b.pages(ctx) // what older processes have written behind the first pass
 	})
 	return b, err
 }
