@@ -68,7 +68,7 @@ func (r *run) torment() {
 			due[0]()
 			due = due[1:]
 		}
-		if r.left() > r.mails/100 { // the last few wait for their evidence
+		if r.ready() > r.mails/100 { // the others wait, for evidence too, which takes a worker that lives as long
 			r.worker.kill()
 			r.kills++
 			r.worker.start()
@@ -95,6 +95,15 @@ func (r *run) left() int {
 		return r.mails
 	}
 	return int(statuses[0].Total)
+}
+
+// ready is how many of them neither wait for a time to come nor are with a worker. On the original okq waiting is being leased.
+func (r *run) ready() int {
+	statuses, err := r.okq.Status(r.Context(), job.QueueEmailNormal)
+	if err != nil || len(statuses) == 0 {
+		return r.mails
+	}
+	return int(statuses[0].Total - statuses[0].Processing - statuses[0].Delayed)
 }
 
 // check counts. A mail is lost when SendGrid never took it and no dead letter tells of it.
