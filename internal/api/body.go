@@ -180,6 +180,7 @@ func (b *bodies) take(r *http.Request, n int64) (waited bool, err error) {
 	if b.room.TryAcquire(n) {
 		return false, nil
 	}
+	defer connlimit.Of(r).Hold()()
 	ctx, cancel := context.WithTimeout(r.Context(), b.wait)
 	defer cancel()
 	stop := make(chan struct{})

@@ -22,6 +22,23 @@ type Conn struct {
 	idle     bool
 	since    time.Time // when it was accepted, or its latest HTTP request began
 	wrong    int       // tries
+	held     bool      // the server does not read: see Hold
+}
+
+// Hold tells that the server reads nothing until release is called, because it waits for memory, say. The client is not
+// slow meanwhile.
+func (c *Conn) Hold() (release func()) {
+	if c.listener == nil {
+		return func() {}
+	}
+	set := func(held bool) {
+		c.listener.mu.Lock()
+		defer c.listener.mu.Unlock()
+		c.held, c.since = held, time.Now()
+		c.received.Store(1)
+	}
+	set(true)
+	return func() { set(false) }
 }
 
 // Read implements net.Conn.

@@ -9,13 +9,18 @@ const (
 	silentGrace = 250 * time.Millisecond
 	// maxWait bounds the time between two looks for room.
 	maxWait = time.Second
+	// reclaimPace is how many bytes a second a client sends that keeps its memory: honest ones are faster.
+	reclaimPace = 64 << 10
 )
 
-// Reclaim closes the slowest stranger but except, so that the memory it holds comes back. It returns false when there
-// is none that had its time; later there may be.
+// Reclaim closes the slowest stranger but except, if it is slower than reclaimPace, so that the memory it holds comes
+// back. It returns false when there is none that had its time; later there may be.
 func (l *Listener) Reclaim(except *Conn) bool {
 	l.mu.Lock()
 	victim, _ := l.victimLocked(time.Now(), except)
+	if victim != nil && !victim.idle && float64(victim.received.Load())/time.Since(victim.since).Seconds() >= reclaimPace {
+		victim = nil
+	}
 	l.mu.Unlock()
 	if victim == nil {
 		return false
@@ -58,7 +63,7 @@ func slowest(conns map[*Conn]struct{}, now time.Time, except *Conn) (victim *Con
 	var least float64
 	for c := range conns {
 		age, received := now.Sub(c.since), c.received.Load()
-		if c == except {
+		if c == except || c.held {
 			continue
 		}
 		if c.idle {
