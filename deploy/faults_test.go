@@ -145,7 +145,7 @@ func TestHeavyEachAlertFiresByAFault(t *testing.T) {
 	if err := c.sendgrid.SetFaults(faults.Always(faults.WrongKey)); err != nil {
 		t.Fatal(err)
 	}
-	send(2, "alex")
+	send(60, "alex") // each worker takes ten for the account's fault
 	until("a wrong key", "PostmasterBreakerOpen")
 	c.sendgrid.ClearFaults()
 	signal("pm-worker-send", syscall.SIGSTOP)

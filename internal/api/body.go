@@ -174,6 +174,10 @@ func (in *incoming) release() {
 // reclaimEvery is how often a body that waits for room looks for a client that is slower than its own.
 const reclaimEvery = 250 * time.Millisecond
 
+// stalledAfter is how long a client may send nothing while others wait for its memory. On a busy machine a large body is
+// not read for seconds, which is not its client's fault.
+const stalledAfter = 4 * time.Second
+
 // take takes room for n bytes. While there is none it has clients closed that send slower than r's own. It reports whether
 // it had to wait. Half-read bodies that wait for each other all have an end: errBusy.
 func (b *bodies) take(r *http.Request, n int64) (waited bool, err error) {

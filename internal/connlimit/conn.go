@@ -16,6 +16,7 @@ type Conn struct {
 	peer     string
 	timer    *time.Timer  // of Policy.AuthTime; nil without
 	received atomic.Int64 // bytes since since
+	latest   atomic.Int64 // unix nanoseconds: when some came
 
 	// The fields below are protected by listener.mu.
 	stranger bool
@@ -36,6 +37,7 @@ func (c *Conn) Hold() (release func()) {
 		defer c.listener.mu.Unlock()
 		c.held, c.since = held, time.Now()
 		c.received.Store(1)
+		c.latest.Store(c.since.UnixNano())
 	}
 	set(true)
 	return func() { set(false) }
@@ -44,7 +46,10 @@ func (c *Conn) Hold() (release func()) {
 // Read implements net.Conn.
 func (c *Conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	c.received.Add(int64(n))
+	if n > 0 {
+		c.received.Add(int64(n))
+		c.latest.Store(time.Now().UnixNano())
+	}
 	return n, err
 }
 

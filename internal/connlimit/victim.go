@@ -13,12 +13,12 @@ const (
 	reclaimPace = 64 << 10
 )
 
-// Reclaim closes the slowest stranger but except, if it is slower than reclaimPace, so that the memory it holds comes
-// back. It returns false when there is none that had its time; later there may be.
-func (l *Listener) Reclaim(except *Conn) bool {
+// Reclaim closes the slowest stranger but except, if it is slower than reclaimPace or has sent nothing for stalled, so that
+// the memory it holds comes back. It returns false when there is none that had its time; later there may be.
+func (l *Listener) Reclaim(except *Conn, stalled time.Duration) bool {
 	l.mu.Lock()
 	victim, _ := l.victimLocked(time.Now(), except)
-	if victim != nil && !victim.idle && float64(victim.received.Load())/time.Since(victim.since).Seconds() >= reclaimPace {
+	if victim != nil && victim.keepsPace(time.Now(), stalled) {
 		victim = nil
 	}
 	l.mu.Unlock()
@@ -27,6 +27,11 @@ func (l *Listener) Reclaim(except *Conn) bool {
 	}
 	victim.evict(reasonMemory)
 	return true
+}
+
+// keepsPace reports whether the client sends at reclaimPace and has not stopped.
+func (c *Conn) keepsPace(now time.Time, stalled time.Duration) bool {
+	return !c.idle && float64(c.received.Load())/now.Sub(c.since).Seconds() >= reclaimPace && now.Sub(time.Unix(0, c.latest.Load())) < stalled
 }
 
 // victimLocked returns the stranger to close: of the peer that has most, the one that is idle longest, or else the

@@ -100,7 +100,7 @@ func (s *Server) Listen() error {
 		return fmt.Errorf("--webhook-addr: %w", err)
 	}
 	s.ln = connlimit.Listen(ln, connlimit.Policy{Max: s.cfg.MaxConns}, s.handler.metrics.connections)
-	s.handler.budget.reclaim = s.ln.Reclaim
+	s.handler.budget.reclaim = func(except *connlimit.Conn) bool { return s.ln.Reclaim(except, time.Second) }
 	s.log.Info().Stringer("addr", ln.Addr()).Str("environment", s.cfg.Environment).Strs("accept_env", s.handler.envs.accepts).Msg("listening")
 	if s.cfg.open() {
 		s.log.Warn().Msg("anyone may post events: neither --webhook-pass nor a public key is set")
