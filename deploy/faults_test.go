@@ -172,6 +172,10 @@ func TestHeavyEachAlertFiresByAFault(t *testing.T) {
 		pod.Kill()
 	}
 	until("no okqd", "PostmasterOkqdDown")
+	// These take a disk that hangs for minutes, a Redis, or a fault that no test can bring about: TestAlertsFire has them.
+	for _, name := range []string{"PostmasterOkqdDiskHangs", "PostmasterAllRefused", "PostmasterRedisMayEvict", "PostmasterRedisNotPersistent", "PostmasterSendingStuck"} {
+		delete(names, name)
+	}
 	for name := range names {
 		if !seen[name] {
 			t.Errorf("%s never fired", name)

@@ -27,15 +27,14 @@ const (
 // by what its header promises: a client that promises much and sends little holds little, and not for long, because
 // every body has to keep a pace.
 type bodies struct {
-	max     int64
-	spare   int64 // of the budget, beside the largest body
-	room    *semaphore.Weighted
-	wait    time.Duration              // how long a body waits for room
-	grace   time.Duration              // the time of a body beside that of its size
-	window  connlimit.Pace             // what has to arrive at least all along
-	reclaim func(*connlimit.Conn) bool // closes the slowest client but one; see connlimit.Listener
-	tiny    sync.Pool                  // of *[tinyBody]byte
-	small   sync.Pool                  // of *[smallBody]byte
+	max    int64
+	spare  int64 // of the budget, beside the largest body
+	room   *semaphore.Weighted
+	wait   time.Duration  // how long a body waits for room
+	grace  time.Duration  // the time of a body beside that of its size
+	window connlimit.Pace // what has to arrive at least all along
+	tiny   sync.Pool      // of *[tinyBody]byte
+	small  sync.Pool      // of *[smallBody]byte
 }
 
 func newBodies(limit, held int64) *bodies {
@@ -43,10 +42,9 @@ func newBodies(limit, held int64) *bodies {
 	held = max(held, largest) // alone, the largest body always has room
 	return &bodies{
 		max: limit, spare: held - largest, room: semaphore.NewWeighted(held), wait: roomWait, grace: readGrace,
-		window:  connlimit.Pace{Bytes: 64 << 10, Window: 5 * time.Second},
-		reclaim: func(*connlimit.Conn) bool { return false },
-		tiny:    sync.Pool{New: func() any { return new([tinyBody]byte) }},
-		small:   sync.Pool{New: func() any { return new([smallBody]byte) }},
+		window: connlimit.Pace{Bytes: 64 << 10, Window: 5 * time.Second},
+		tiny:   sync.Pool{New: func() any { return new([tinyBody]byte) }},
+		small:  sync.Pool{New: func() any { return new([smallBody]byte) }},
 	}
 }
 
@@ -171,15 +169,8 @@ func (in *incoming) release() {
 	in.held = 0
 }
 
-// reclaimEvery is how often a body that waits for room looks for a client that is slower than its own.
-const reclaimEvery = 250 * time.Millisecond
-
-// stalledAfter is how long a client may send nothing while others wait for its memory. On a busy machine a large body is
-// not read for seconds, which is not its client's fault.
-const stalledAfter = 4 * time.Second
-
-// take takes room for n bytes. While there is none it has clients closed that send slower than r's own. It reports whether
-// it had to wait. Half-read bodies that wait for each other all have an end: errBusy.
+// take takes room for n bytes, and reports whether it had to wait. Bodies that stall while others wait are ended by the pace
+// that all must keep. Half-read bodies that wait for each other all have an end: errBusy.
 func (b *bodies) take(r *http.Request, n int64) (waited bool, err error) {
 	if b.room.TryAcquire(n) {
 		return false, nil
@@ -187,19 +178,6 @@ func (b *bodies) take(r *http.Request, n int64) (waited bool, err error) {
 	defer connlimit.Of(r).Hold()()
 	ctx, cancel := context.WithTimeout(r.Context(), b.wait)
 	defer cancel()
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
-		for tick := time.NewTicker(reclaimEvery); ; {
-			b.reclaim(connlimit.Of(r))
-			select {
-			case <-tick.C:
-			case <-stop:
-				tick.Stop()
-				return
-			}
-		}
-	}()
 	if err := b.room.Acquire(ctx, n); err != nil {
 		return true, errors.Join(errBusy, err)
 	}

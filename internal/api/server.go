@@ -121,7 +121,6 @@ func (s *Server) Listen() error {
 		s.log.Warn().Msg("no store: only Enqueue works, and without idempotencyKey")
 	}
 	s.conns = connlimit.Listen(ln, connlimit.Policy{Max: s.cfg.MaxConns}, s.metrics.connections)
-	s.bodies.reclaim = func(except *connlimit.Conn) bool { return s.conns.Reclaim(except, stalledAfter) }
 	s.ln = s.conns
 	if tlsConfig != nil {
 		s.ln = tls.NewListener(s.ln, tlsConfig)
