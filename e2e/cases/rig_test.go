@@ -69,12 +69,12 @@ func (r *rig) startHooks(flags ...string) {
 	}
 }
 
-// input reads a file of ../shared/cases.
+// input reads a file of testdata.
 func (r *rig) input(name string) string {
 	r.t.Helper()
-	b, err := os.ReadFile(filepath.Join("../../../shared/cases", name))
+	b, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
-		r.t.Skipf("the inputs of the cases are not here: %v", err)
+		r.t.Fatal(err)
 	}
 	return string(b)
 }
